@@ -1,0 +1,1 @@
+"""The 30 operations of chime-sdk-identity, one file per noun."""

@@ -1,0 +1,1 @@
+"""The 51 operations of chime-sdk-messaging, one file per noun."""

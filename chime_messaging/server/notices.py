@@ -1,0 +1,80 @@
+"""What a committed change means for the sockets.
+
+Handlers record notices in their transaction; after the commit the broker applies them, in commit order, on the event
+loop. A group is a channel ARN, or ``{channel ARN}#{sub-channel id}`` for a part of an elastic channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Send one event to every socket of an audience."""
+
+    event_type: str
+    frame: bytes
+    """The whole text frame, encoded once (`wire.envelope.encode`)."""
+    group: str | None = None
+    """Every member of this group, and"""
+    users: tuple[str, ...] = ()
+    """these users by ARN. A user in both gets the event once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A user became a member of a group: its sockets receive from now on."""
+
+    user_arn: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A user is no longer a member of a group."""
+
+    user_arn: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dissolve:
+    """A group is gone, with all its memberships."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Close every socket of a user."""
+
+    user_arn: str
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A record for the app instance's streaming configuration, if it has one for this data type."""
+
+    app_instance_arn: str
+    data_type: str
+    """``Channel`` or ``ChannelMessage``."""
+    event_type: str
+    payload: str
+    """JSON text in the shape of the matching websocket payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Call something outside after the commit: a flow processor or a bot."""
+
+    arn: str
+    """ARN of the Lambda function or bot that stands for the callback."""
+    payload: bytes
+    """JSON text handed over."""
+    callback_id: str = ""
+
+
+Notice = Deliver | Join | Leave | Dissolve | Disconnect | Stream | Invoke

@@ -1,0 +1,1 @@
+"""HTTP to calls and back, by botocore's service models: routes, parsing, constraints, responses, errors, signatures."""
