@@ -1,0 +1,30 @@
+"""Sphinx configuration: MyST pages, API reference from docstrings, tables made from the code."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from chime_messaging import __version__
+
+project = "chime-messaging"
+author = "the chime-messaging maintainers"
+version = release = __version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
+html_theme = "furo"
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+# The reference is checked for broken cross references of our own; those of other projects need their inventories,
+# which a build without network cannot fetch.
+nitpick_ignore_regex = [
+    (
+        r"py:.*",
+        r"(anyio|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy|_T|T|T\d|Self|Any"
+        r"|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError)(\..*)?",
+    ),
+]
