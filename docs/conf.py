@@ -21,10 +21,6 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 # The reference is checked for broken cross references of our own; those of other projects need their inventories,
 # which a build without network cannot fetch.
-nitpick_ignore_regex = [
-    (
-        r"py:.*",
-        r"(anyio|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy|_T|T|T\d|Self|Any"
-        r"|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError)(\..*)?",
-    ),
-]
+FOREIGN = "anyio|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy"
+BUILTIN = "Self|Any|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError"
+nitpick_ignore_regex = [(r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?")]

@@ -30,13 +30,13 @@ def test_every_kind_of_arn_is_recognised(suffix: str, kind: str, resource_id: st
 
 @pytest.mark.parametrize("text", ["", "alice", "arn:aws:chime", "arn:aws:chime:us-east-1:1:/x", "arn:" + "a" * 2000])
 def test_a_text_that_is_no_arn_is_refused_with_the_field_named(text: str) -> None:
-    with pytest.raises(InvalidArnError, match="^user_arn: ") as caught:
+    with pytest.raises(InvalidArnError, match=r"^user_arn: ") as caught:
         parse_arn(text, "user_arn")
     assert caught.value.field == "user_arn"
 
 
 def test_an_arn_of_the_wrong_kind_says_what_was_expected() -> None:
-    with pytest.raises(InvalidArnError, match="channel_arn: .* is not the ARN of an app instance channel"):
+    with pytest.raises(InvalidArnError, match=r"channel_arn: .* is not the ARN of an app instance channel"):
         require_arn(INSTANCE + "/user/alice", "channel_arn", "channel")
 
 
