@@ -17,3 +17,8 @@ def to_wire(moment: datetime) -> str:
 def truncate(moment: datetime) -> datetime:
     """Cut an aware datetime to the millisecond precision of the service, in UTC."""
     return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    """Read integer milliseconds since the epoch as an aware datetime."""
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
