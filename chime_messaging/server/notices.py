@@ -77,4 +77,13 @@ class Invoke:
     callback_id: str = ""
 
 
-Notice = Deliver | Join | Leave | Dissolve | Disconnect | Stream | Invoke
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The streaming configuration of an app instance has changed; it holds for the Stream notices that follow."""
+
+    app_instance_arn: str
+    streams: tuple[tuple[str, str], ...]
+    """Data type and stream name of each stream; empty when streaming ends."""
+
+
+Notice = Deliver | Join | Leave | Dissolve | Disconnect | Stream | Invoke | Streams

@@ -58,8 +58,20 @@ def encode(
     event_type: str, payload: object | None, *, message_type: str = "SYSTEM", reason: str | None = None
 ) -> bytes:
     """Write one frame. `payload` is any value that msgspec encodes; None for an event without one."""
+    text = None if payload is None else encode_payload(payload)
+    return encode_frame(event_type, text, message_type=message_type, reason=reason)
+
+
+def encode_payload(payload: object) -> str:
+    """Write the JSON text of a payload, for a frame and for whoever else gets the same record."""
+    return _encoder.encode(payload).decode()
+
+
+def encode_frame(
+    event_type: str, payload: str | None, *, message_type: str = "SYSTEM", reason: str | None = None
+) -> bytes:
+    """Write one frame around a payload that is JSON text already."""
     headers = {EVENT_TYPE: event_type, MESSAGE_TYPE: message_type}
     if reason is not None:
         headers[EVENT_REASON] = reason
-    text = None if payload is None else _encoder.encode(payload).decode()
-    return _encoder.encode({"Headers": headers, "Payload": text})
+    return _encoder.encode({"Headers": headers, "Payload": payload})
