@@ -35,6 +35,8 @@ class ServerConfiguration:
     """Path of a SQLite file or a SQLAlchemy URL; None keeps everything in memory."""
     tls: bool = False
     authorization: Authorization = Authorization.ROLES
+    join_restricted: bool = True
+    """Whether users may add themselves to public channels in mode RESTRICTED, as they may in UNRESTRICTED ones."""
     quotas: bool = True
     """Whether the service's rate and count limits are enforced."""
     region: str = LOCAL_REGION
