@@ -64,11 +64,9 @@ def compile_shape(shape: Shape, timestamp: Convert) -> Convert | None:
         members = {name: compile_shape(member, timestamp) for name, member in shape.members.items()}
         return _structure(shape.name, members)
     if isinstance(shape, ListShape):
-        item = compile_shape(shape.member, timestamp)
-        return None if item is None else lambda values: [item(value) for value in values]
+        return _list(compile_shape(shape.member, timestamp))
     if isinstance(shape, MapShape):
-        item = compile_shape(shape.value, timestamp)
-        return None if item is None else lambda values: {key: item(value) for key, value in values.items()}
+        return _map(compile_shape(shape.value, timestamp))
     return timestamp if shape.type_name == "timestamp" else None
 
 
@@ -86,3 +84,11 @@ def _structure(name: str, members: Mapping[str, Convert | None]) -> Convert:
         return written
 
     return convert
+
+
+def _list(item: Convert | None) -> Convert | None:
+    return None if item is None else lambda values: [item(value) for value in values]
+
+
+def _map(item: Convert | None) -> Convert | None:
+    return None if item is None else lambda values: {key: item(value) for key, value in values.items()}
