@@ -12,6 +12,7 @@ Every error that this project raises on purpose is a `ChimeError`; facts are att
     ├─ TransportError                       the network; worth another try
     │   ├─ ConnectError
     │   ├─ ConnectTimeoutError (TimeoutError)
+    │   ├─ RequestTimeoutError (TimeoutError)
     │   └─ ConnectionClosed
     ├─ ProtocolError                        the peer broke the rules of the wire
     │   ├─ DecodeError
@@ -126,6 +127,20 @@ class ConnectTimeoutError(TransportError, TimeoutError):
 
     def __str__(self) -> str:
         return f"no connection to {self.host} within {self.timeout:g} s"
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """A request to the control plane was not answered in time; it may or may not have been carried out."""
+
+    def __init__(self, operation: str, timeout: float) -> None:
+        super().__init__(operation, timeout)
+        self.operation = operation
+        """Name of the operation, for example ``SendChannelMessage``."""
+        self.timeout = timeout
+        """Seconds waited, retries included."""
+
+    def __str__(self) -> str:
+        return f"{self.operation}: no answer within {self.timeout:g} s"
 
 
 class ConnectionClosed(TransportError):
