@@ -1,0 +1,93 @@
+"""Idempotency tokens: a request repeated with the same token gets the first answer again.
+
+A token belongs to its scope (the bearer, or the account for calls without one) and its operation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Index, Table, Text, bindparam, delete, insert, select
+
+from chime_messaging.server import faults
+from chime_messaging.server.store.database import Statement, Transaction, metadata
+
+TOKEN_LIFETIME = 24 * 3600 * 1000
+"""How long an answer is remembered, in milliseconds."""
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("operation", Text, primary_key=True),
+    Column("token", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Index("idempotency_by_age", "created"),
+)
+
+_RECALL = Statement(
+    select(idempotency.c.fingerprint, idempotency.c.response, idempotency.c.created).where(
+        idempotency.c.scope == bindparam("scope"),
+        idempotency.c.operation == bindparam("operation"),
+        idempotency.c.token == bindparam("token"),
+    )
+)
+_FORGET = Statement(
+    delete(idempotency).where(
+        idempotency.c.scope == bindparam("scope"),
+        idempotency.c.operation == bindparam("operation"),
+        idempotency.c.token == bindparam("token"),
+    )
+)
+_REMEMBER = Statement(
+    insert(idempotency).values(
+        scope=bindparam("scope"),
+        operation=bindparam("operation"),
+        token=bindparam("token"),
+        fingerprint=bindparam("fingerprint"),
+        response=bindparam("response"),
+        created=bindparam("now"),
+    )
+)
+_PURGE = Statement(delete(idempotency).where(idempotency.c.created <= bindparam("oldest")))
+
+
+def recall(tx: Transaction, scope: str, operation: str, token: str, fingerprint: str) -> dict[str, Any] | None:
+    """The answer given to this token before, or None if it is new.
+
+    Raises:
+        Fault: ConflictException, if the token was used with other parameters.
+    """
+    row = tx.first(_RECALL, scope=scope, operation=operation, token=token)
+    if row is None:
+        return None
+    if row[2] <= tx.now - TOKEN_LIFETIME:
+        tx.execute(_FORGET, scope=scope, operation=operation, token=token)
+        return None
+    if row[0] != fingerprint:
+        raise faults.conflict("The ClientRequestToken was used before with different parameters.")
+    answer: dict[str, Any] = msgspec.json.decode(row[1])
+    return answer
+
+
+def remember(
+    tx: Transaction, scope: str, operation: str, token: str, fingerprint: str, response: dict[str, Any]
+) -> None:
+    """Keep the answer to a token for `TOKEN_LIFETIME`."""
+    tx.execute(
+        _REMEMBER,
+        scope=scope,
+        operation=operation,
+        token=token,
+        fingerprint=fingerprint,
+        response=msgspec.json.encode(response).decode(),
+        now=tx.now,
+    )
+
+
+def purge_tokens(tx: Transaction, now: int) -> int:
+    """Drop what is older than `TOKEN_LIFETIME`; how many tokens went."""
+    return tx.execute(_PURGE, oldest=now - TOKEN_LIFETIME)
