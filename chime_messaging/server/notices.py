@@ -6,7 +6,9 @@ loop. A group is a channel ARN, or ``{channel ARN}#{sub-channel id}`` for a part
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
