@@ -1,6 +1,6 @@
 """The unmodified AWS SDK for JavaScript v3: what it sends is taken, what it gets it can read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,13 +15,13 @@ Invoke = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def invoke(run_node: Callable[..., NodeProcess]) -> Iterator[Invoke]:
+def invoke(run_node: Callable[..., NodeProcess]) -> Invoke:
     calls = run_node("calls.mjs")
 
     def invoke(service: str, operation: str, **request: Any) -> dict[str, Any]:
         return calls.ask(service=service, operation=operation, input=request)
 
-    yield invoke
+    return invoke
 
 
 def test_a_conversation_from_nothing(invoke: Invoke) -> None:
@@ -33,8 +33,8 @@ def test_a_conversation_from_nothing(invoke: Invoke) -> None:
 
     alice, bob = user("Alice"), user("Bob")
     created = invoke(
-        "messaging", "CreateChannel", AppInstanceArn=instance, Name="général 🚀", ChannelId="a:b@c.d", ChimeBearer=alice,
-        MemberArns=[bob], Metadata="two\nlines", Tags=[{"Key": "k", "Value": "v"}],
+        "messaging", "CreateChannel", AppInstanceArn=instance, Name="général 🚀", ChannelId="a:b@c.d",
+        ChimeBearer=alice, MemberArns=[bob], Metadata="two\nlines", Tags=[{"Key": "k", "Value": "v"}],
     )  # fmt: skip
     assert created["status"] == 201
     channel = created["output"]["ChannelArn"]
