@@ -1,0 +1,240 @@
+"""Mailboxes: what lies between `EventHub.emit` and the one who reads.
+
+Each subscriber has a mailbox of its own, bounded, so a slow reader costs memory up to `size` events and costs nobody
+else anything. A mailbox wakes its reader once per batch: while the reader works, putting an event in is an append.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from chime_messaging.errors import ConfigurationError, SubscriptionOverflowError, UsageError
+from chime_messaging.events import Event, SessionStopped
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+Policy = Literal["drop_oldest", "drop_newest", "close"]
+"""What happens to a mailbox that is full: which event goes, or whether the subscription ends."""
+
+DEFAULT_SIZE = 256
+"""Events that wait for one subscriber before its policy applies."""
+
+E = TypeVar("E", bound=Event)
+Routes = Callable[[type[Event]], tuple[Callable[[Any], object], ...]]
+
+
+class SubscriptionStatistics(NamedTuple):
+    """Counters of one subscription."""
+
+    name: str
+    pending: int
+    """Events that wait now."""
+    delivered: int
+    dropped: int
+    """Events that found the mailbox full, or pushed an older one out."""
+    failures: int
+    """Events whose handler raised."""
+
+
+class SubscriptionOwner(Protocol):
+    """What a subscription needs of its hub."""
+
+    def forget(self, subscription: Subscription) -> None:
+        """Send nothing more to a subscription."""
+
+    def attach(self, subscription: Subscription) -> None:
+        """Start sending to a subscription."""
+
+    def report(self, subscription: Subscription, event: Event, error: Exception) -> None:
+        """Tell that a handler raised; raise the error again if the hub is told to."""
+
+
+class Subscription:
+    """One subscriber's place at the hub. `close()` ends it at once; what still waits is not delivered."""
+
+    def __init__(self, hub: SubscriptionOwner, name: str, types: tuple[type[Event], ...], policy: Policy, size: int):
+        if size < 1:
+            raise ConfigurationError("size", f"must be at least 1, is {size}")
+        if policy not in ("drop_oldest", "drop_newest", "close"):
+            raise ConfigurationError("policy", f"must be drop_oldest, drop_newest or close, is {policy!r}")
+        self.name = name
+        self.types = types
+        """Event classes that are delivered, subclasses included."""
+        # The hub's emit works on these three directly: a method call per subscriber would double its cost.
+        self.queue: deque[Event] = deque()
+        self.size = size
+        self.wake: anyio.Event | None = None
+        self._hub = hub
+        self._policy = policy
+        self._dropped = 0
+        self._delivered = 0
+        self._failures = 0
+        self._closed = False
+        self._ended = False
+        self._refused: Event | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing will be delivered any more."""
+        return self._closed
+
+    def statistics(self) -> SubscriptionStatistics:
+        """Return the counters."""
+        return SubscriptionStatistics(self.name, len(self.queue), self._delivered, self._dropped, self._failures)
+
+    def close(self) -> None:
+        """End the subscription; harmless when it has ended. May be called from inside its own handler."""
+        if self._closed:
+            return
+        self._closed = True
+        self.queue.clear()
+        self._hub.forget(self)
+        self.rouse()
+
+    def matches(self, kind: type[Event]) -> bool:
+        """Whether events of this class are delivered here."""
+        return issubclass(kind, self.types)
+
+    def end(self) -> None:
+        """Deliver what waits, then end: the hub is closing."""
+        self._ended = True
+        self.rouse()
+
+    def rouse(self) -> None:
+        """Wake the reader, if one waits."""
+        wake, self.wake = self.wake, None
+        if wake is not None:
+            wake.set()
+
+    def overflow(self, event: Event) -> None:
+        """Apply the policy to an event that found the mailbox full."""
+        queue = self.queue
+        if isinstance(event, SessionStopped):
+            # The one terminal event is promised to everybody, so it may take one place too many.
+            queue.append(event)
+            return
+        self._dropped += 1
+        if self._policy == "drop_oldest":
+            queue.popleft()
+            queue.append(event)
+        elif self._policy == "close":
+            self._refused = event
+            self._ended = True
+            self._hub.forget(self)
+
+    async def wait(self) -> bool:
+        """Wait until an event is there; False when none will come any more."""
+        while not self.queue:
+            if self._ended or self._closed:
+                return False
+            self.wake = anyio.Event()
+            try:
+                await self.wake.wait()
+            finally:
+                self.wake = None
+        return True
+
+
+class EventStream(Subscription, Generic[E]):
+    """Events as an asynchronous iterator. Subscribed from `async with` on.
+
+    Iteration ends when the hub closes, after what waits was read. With the policy ``close`` it raises
+    `SubscriptionOverflowError` after the last event before the overflow.
+    """
+
+    _reading = False
+
+    async def __aenter__(self) -> Self:
+        self._hub.attach(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> E:
+        if self._reading:
+            raise UsageError("two tasks read the same event stream; give each its own")
+        self._reading = True
+        try:
+            if not self.queue and not await self.wait():
+                if self._refused is not None:
+                    raise SubscriptionOverflowError(self._dropped)
+                raise StopAsyncIteration
+        finally:
+            self._reading = False
+        self._delivered += 1
+        return self.queue.popleft()  # type: ignore[return-value]  # only matching events are put in
+
+
+class HandlerSubscription(Subscription):
+    """A handler or an observer with its mailbox. The hub runs `run` as a task."""
+
+    def __init__(
+        self,
+        hub: SubscriptionOwner,
+        name: str,
+        types: tuple[type[Event], ...],
+        policy: Policy,
+        size: int,
+        *,
+        target: object,
+        routes: Routes,
+    ) -> None:
+        super().__init__(hub, name, types, policy, size)
+        self.target = target
+        """The handler or observer object that was subscribed."""
+        self._routes = routes
+        self._table: dict[type[Event], tuple[Callable[[Any], object], ...]] = {}
+
+    def matches(self, kind: type[Event]) -> bool:
+        """Whether this event class has a handler here."""
+        return super().matches(kind) and bool(self._routes(kind))
+
+    async def run(self) -> None:
+        """Hand events to the handlers until the subscription ends."""
+        queue = self.queue
+        while queue or await self.wait():
+            # A bounded batch: a handler that emits what it handles must not keep the loop from everybody else.
+            for _ in range(len(queue)):
+                if self.closed:
+                    return
+                event = queue.popleft()
+                self._delivered += 1
+                kind = type(event)
+                calls = self._table.get(kind)
+                if calls is None:
+                    calls = self._table[kind] = self._routes(kind)
+                for call in calls:
+                    try:
+                        result = call(event)
+                        if result is not None:
+                            await _settle(result)
+                    except Exception as error:
+                        self._failed(event, error)
+                    if self.closed:
+                        return
+            if queue:
+                await checkpoint()
+        if self._refused is not None:
+            self._failed(self._refused, SubscriptionOverflowError(self._dropped))
+
+    def _failed(self, event: Event, error: Exception) -> None:
+        self._failures += 1
+        self._hub.report(self, event, error)
+
+
+async def _settle(result: object) -> None:
+    if isinstance(result, Awaitable):
+        await result
