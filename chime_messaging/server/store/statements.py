@@ -11,7 +11,7 @@ import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -84,7 +84,7 @@ class Statement:
 
 
 def _row_maker(columns: list[str]) -> Callable[[Iterable[Any]], Any]:
-    kind: Any = namedtuple  # made at run time: nothing for a type checker to see
+    kind = cast("Any", namedtuple)  # made at run time: nothing for a type checker to see
     make: Callable[[Iterable[Any]], Any] = kind("Row", columns, rename=True)._make
     return make
 
