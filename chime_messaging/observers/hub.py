@@ -16,7 +16,6 @@ its own, so a slow one delays nobody; a handler that raises keeps its subscripti
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -202,7 +201,7 @@ class EventHub:
         """
         if id(observer) in self._observers:
             return
-        routes = functools.cache(self._vocabulary.bind(observer))
+        routes = self._vocabulary.bind(observer)
         name = type(observer).__qualname__
         subscription = HandlerSubscription(self, name, (Event,), policy, size, target=observer, routes=routes)
         self.attach(subscription)

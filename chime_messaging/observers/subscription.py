@@ -178,6 +178,18 @@ class EventStream(Subscription, Generic[E]):
         return self.queue.popleft()  # type: ignore[return-value]  # only matching events are put in
 
 
+class _Table(dict[type[Event], tuple[Callable[[Any], object], ...]]):
+    """The calls that each event class causes, looked up once per class."""
+
+    def __init__(self, routes: Routes) -> None:
+        super().__init__()
+        self._routes = routes
+
+    def __missing__(self, kind: type[Event]) -> tuple[Callable[[Any], object], ...]:
+        calls = self[kind] = self._routes(kind)
+        return calls
+
+
 class HandlerSubscription(Subscription):
     """A handler or an observer with its mailbox. The hub runs `run` as a task."""
 
@@ -195,38 +207,36 @@ class HandlerSubscription(Subscription):
         super().__init__(hub, name, types, policy, size)
         self.target = target
         """The handler or observer object that was subscribed."""
-        self._routes = routes
-        self._table: dict[type[Event], tuple[Callable[[Any], object], ...]] = {}
+        self._table = _Table(routes)
 
     def matches(self, kind: type[Event]) -> bool:
         """Whether this event class has a handler here."""
-        return super().matches(kind) and bool(self._routes(kind))
+        return super().matches(kind) and bool(self._table[kind])
 
     async def run(self) -> None:
         """Hand events to the handlers until the subscription ends."""
-        queue = self.queue
+        queue, table = self.queue, self._table
         while queue or await self.wait():
             # A bounded batch: a handler that emits what it handles must not keep the loop from everybody else.
-            for _ in range(len(queue)):
-                if self.closed:
-                    return
+            budget = len(queue)
+            while queue and budget:
+                budget -= 1
                 event = queue.popleft()
                 self._delivered += 1
-                kind = type(event)
-                calls = self._table.get(kind)
-                if calls is None:
-                    calls = self._table[kind] = self._routes(kind)
-                for call in calls:
+                for call in table[type(event)]:
+                    if self._closed:
+                        return
                     try:
                         result = call(event)
                         if result is not None:
                             await _settle(result)
                     except Exception as error:
                         self._failed(event, error)
-                    if self.closed:
-                        return
             if queue:
                 await checkpoint()
+        self._report_overflow()
+
+    def _report_overflow(self) -> None:
         if self._refused is not None:
             self._failed(self._refused, SubscriptionOverflowError(self._dropped))
 
