@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Row, String, Table, delete, insert, select
+from sqlalchemy import BigInteger, Column, Index, String, Table, bindparam, delete, insert, select, tuple_
 
-from chime_messaging.server.store.channels import on_channel_deleted
+from chime_messaging.server.store.channels import Place, on_channel_deleted
 from chime_messaging.server.store.database import Transaction, metadata
+from chime_messaging.server.store.statements import Statement
 
 bans = Table(
     "bans",
@@ -32,27 +32,49 @@ class Ban:
     created_by: str | None
     created: int
 
+    @property
+    def place(self) -> Place:
+        """Where a list of a channel's bans goes on after this one."""
+        return (self.created, self.member_arn)
 
-COLUMNS = len(bans.columns)
 
+_C = bans.c
+_IS_IT = (_C.channel_arn == bindparam("channel"), _C.member_arn == bindparam("member"))
 
-def ban_of(row: Row[Any] | tuple[Any, ...]) -> Ban:
-    """Read a row that begins with the columns of `bans`."""
-    return Ban(*row[:COLUMNS])
+_FIND = Statement(select(bans).where(*_IS_IT))
+_AMONG = Statement(
+    select(_C.member_arn).where(
+        _C.channel_arn == bindparam("channel"), _C.member_arn.in_(bindparam("arns", expanding=True))
+    )
+)
+_DELETE = Statement(delete(bans).where(*_IS_IT))
+_DELETE_ALL = Statement(delete(bans).where(_C.channel_arn == bindparam("channel")))
+_DELETE_OF_MEMBER = Statement(delete(bans).where(_C.member_arn == bindparam("member")))
+_PAGE = Statement(
+    select(bans)
+    .where(
+        _C.channel_arn == bindparam("channel"),
+        tuple_(_C.created, _C.member_arn) > tuple_(bindparam("created"), bindparam("arn")),
+    )
+    .order_by(_C.created, _C.member_arn)
+    .limit(bindparam("count"))
+)
 
 
 def find_ban(tx: Transaction, channel_arn: str, member_arn: str) -> Ban | None:
     """Load one ban."""
-    row = tx.connection.execute(
-        select(bans).where(bans.c.channel_arn == channel_arn, bans.c.member_arn == member_arn)
-    ).first()
-    return None if row is None else ban_of(row)
+    row = tx.first(_FIND, channel=channel_arn, member=member_arn)
+    return None if row is None else Ban(*row)
 
 
 def banned_among(tx: Transaction, channel_arn: str, arns: Iterable[str]) -> set[str]:
     """Tell which of some users are banned from a channel."""
-    query = select(bans.c.member_arn).where(bans.c.channel_arn == channel_arn, bans.c.member_arn.in_(list(arns)))
-    return set(tx.connection.scalars(query))
+    return {row[0] for row in tx.all(_AMONG, channel=channel_arn, arns=list(arns))}
+
+
+def bans_after(tx: Transaction, channel_arn: str, after: Place, count: int) -> list[Ban]:
+    """One page of a channel's bans, by creation."""
+    return [Ban(*row) for row in tx.all(_PAGE, channel=channel_arn, created=after[0], arn=after[1], count=count)]
 
 
 def insert_ban(tx: Transaction, ban: Ban) -> None:
@@ -62,14 +84,14 @@ def insert_ban(tx: Transaction, ban: Ban) -> None:
 
 def delete_ban(tx: Transaction, channel_arn: str, member_arn: str) -> None:
     """Lift one ban."""
-    tx.connection.execute(delete(bans).where(bans.c.channel_arn == channel_arn, bans.c.member_arn == member_arn))
+    tx.execute(_DELETE, channel=channel_arn, member=member_arn)
 
 
 def delete_bans_of(tx: Transaction, member_arn: str) -> None:
     """Forget every ban of a user, because the user goes."""
-    tx.connection.execute(delete(bans).where(bans.c.member_arn == member_arn))
+    tx.execute(_DELETE_OF_MEMBER, member=member_arn)
 
 
 @on_channel_deleted
 def _delete_with_channel(tx: Transaction, channel_arn: str) -> None:
-    tx.connection.execute(delete(bans).where(bans.c.channel_arn == channel_arn))
+    tx.execute(_DELETE_ALL, channel=channel_arn)

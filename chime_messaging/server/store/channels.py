@@ -12,18 +12,20 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    Row,
     String,
     Table,
     Text,
     bindparam,
     delete,
+    func,
     insert,
     select,
+    tuple_,
     update,
 )
 
 from chime_messaging.server.store.database import Transaction, metadata
+from chime_messaging.server.store.statements import Row, Statement
 
 channels = Table(
     "channels",
@@ -83,17 +85,42 @@ class Channel:
 
 COLUMNS = len(channels.columns)
 
-_find = select(channels).where(channels.c.arn == bindparam("arn"))
+Place = tuple[int, str]
+"""Where a page of a list by creation begins: after this time and ARN."""
+
+START: Place = (-1, "")
+
+_FIND = Statement(select(channels).where(channels.c.arn == bindparam("arn")))
+_PAGE = Statement(
+    select(channels)
+    .where(
+        channels.c.app_instance_arn == bindparam("app_instance_arn"),
+        channels.c.privacy.in_((bindparam("privacy"), bindparam("or_privacy"))),
+        tuple_(channels.c.created, channels.c.arn) > tuple_(bindparam("created"), bindparam("arn")),
+    )
+    .order_by(channels.c.created, channels.c.arn)
+    .limit(bindparam("count"))
+)
+_COUNT = Statement(
+    select(func.count()).select_from(channels).where(channels.c.app_instance_arn == bindparam("app_instance_arn"))
+)
+_ELASTIC = Statement(
+    select(func.count())
+    .select_from(channels)
+    .where(channels.c.app_instance_arn == bindparam("app_instance_arn"), channels.c.elastic.is_not(None))
+)
+_OF_APP_INSTANCE = Statement(select(channels.c.arn).where(channels.c.app_instance_arn == bindparam("app_instance_arn")))
+_EXPIRING = Statement(select(channels).where(channels.c.expiration_days.is_not(None)))
 
 
-def channel_of(row: Row[Any] | tuple[Any, ...]) -> Channel:
+def channel_of(row: Row) -> Channel:
     """Read a row that begins with the columns of `channels`."""
     return Channel(*row[:COLUMNS])
 
 
 def find_channel(tx: Transaction, arn: str) -> Channel | None:
     """Load one channel."""
-    row = tx.connection.execute(_find, {"arn": arn}).first()
+    row = tx.first(_FIND, arn=arn)
     return None if row is None else channel_of(row)
 
 
@@ -105,6 +132,42 @@ def insert_channel(tx: Transaction, channel: Channel) -> None:
 def update_channel(tx: Transaction, arn: str, **values: Any) -> None:
     """Change columns of one channel."""
     tx.connection.execute(update(channels).where(channels.c.arn == arn).values(**values))
+
+
+def channels_after(
+    tx: Transaction, app_instance_arn: str, privacies: tuple[str, str], after: Place, count: int
+) -> list[Channel]:
+    """One page of an app instance's channels with one of two kinds of privacy, by creation."""
+    rows = tx.all(
+        _PAGE,
+        app_instance_arn=app_instance_arn,
+        privacy=privacies[0],
+        or_privacy=privacies[1],
+        created=after[0],
+        arn=after[1],
+        count=count,
+    )
+    return [channel_of(row) for row in rows]
+
+
+def count_channels(tx: Transaction, app_instance_arn: str) -> int:
+    """How many channels an app instance has."""
+    return int(tx.first(_COUNT, app_instance_arn=app_instance_arn)[0])
+
+
+def count_elastic_channels(tx: Transaction, app_instance_arn: str) -> int:
+    """How many elastic channels an app instance has."""
+    return int(tx.first(_ELASTIC, app_instance_arn=app_instance_arn)[0])
+
+
+def arns_of_app_instance(tx: Transaction, app_instance_arn: str) -> list[str]:
+    """Every channel of an app instance."""
+    return [row[0] for row in tx.all(_OF_APP_INSTANCE, app_instance_arn=app_instance_arn)]
+
+
+def channels_with_expiration(tx: Transaction) -> list[Channel]:
+    """Every channel that expires some day."""
+    return [channel_of(row) for row in tx.all(_EXPIRING)]
 
 
 ChannelHook = Callable[[Transaction, str], None]

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Row, String, Table, Text, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
-from chime_messaging.server.store.channels import on_channel_deleted
+from chime_messaging.server.store.channels import Channel, channel_of, channels, on_channel_deleted
 from chime_messaging.server.store.database import Transaction, metadata
+from chime_messaging.server.store.moderators import moderators
+from chime_messaging.server.store.statements import Row, Statement
 
 memberships = Table(
     "memberships",
@@ -49,17 +64,106 @@ class Membership:
         """Delivery group that this membership puts the member's sockets into."""
         return group_of(self.channel_arn, self.sub_channel_id)
 
+    @property
+    def place(self) -> Place:
+        """Where a list of a channel's members goes on after this one."""
+        return (self.created, self.member_arn, self.sub_channel_id)
 
+
+Place = tuple[int, str, str]
+"""Where a page of a list by creation begins: after this time, ARN and sub-channel id."""
+
+START: Place = (-1, "", "")
 COLUMNS = len(memberships.columns)
 
-_find = (
+_C = memberships.c
+_IS_IT = (
+    _C.channel_arn == bindparam("channel"),
+    _C.member_arn == bindparam("member"),
+    _C.sub_channel_id == bindparam("sub_channel"),
+)
+_AFTER = tuple_(bindparam("created"), bindparam("arn"), bindparam("sub_channel"))
+
+_FIND = Statement(
     select(memberships)
-    .where(memberships.c.channel_arn == bindparam("channel"), memberships.c.member_arn == bindparam("member"))
-    .order_by(memberships.c.created, memberships.c.sub_channel_id)
+    .where(_C.channel_arn == bindparam("channel"), _C.member_arn == bindparam("member"))
+    .order_by(_C.created, _C.sub_channel_id)
 )
-_groups = select(memberships.c.channel_arn, memberships.c.sub_channel_id).where(
-    memberships.c.member_arn == bindparam("member")
+_GROUPS = Statement(select(_C.channel_arn, _C.sub_channel_id).where(_C.member_arn == bindparam("member")))
+_OF_MEMBER = Statement(select(memberships).where(_C.member_arn == bindparam("member")).order_by(_C.created))
+_AMONG = Statement(
+    select(_C.member_arn)
+    .where(_C.channel_arn == bindparam("channel"), _C.member_arn.in_(bindparam("arns", expanding=True)))
+    .distinct()
 )
+_COUNT = Statement(select(func.count()).select_from(memberships).where(_C.channel_arn == bindparam("channel")))
+_COUNT_CHANNELS = Statement(select(func.count()).select_from(memberships).where(_C.member_arn == bindparam("member")))
+_DELETE = Statement(delete(memberships).where(*_IS_IT))
+_DELETE_ALL = Statement(delete(memberships).where(_C.channel_arn == bindparam("channel")))
+_MOVE = Statement(
+    update(memberships).where(*_IS_IT).values(sub_channel_id=bindparam("to_sub_channel"), updated=bindparam("now"))
+)
+_OF_SUB_CHANNEL = Statement(
+    select(memberships)
+    .where(_C.channel_arn == bindparam("channel"), _C.sub_channel_id == bindparam("sub_channel"))
+    .order_by(_C.created, _C.member_arn)
+)
+_MEMBER_MODERATORS = Statement(
+    select(_C.member_arn)
+    .join(moderators, (moderators.c.channel_arn == _C.channel_arn) & (moderators.c.moderator_arn == _C.member_arn))
+    .where(_C.channel_arn == bindparam("channel"))
+    .distinct()
+)
+_PAGE = Statement(
+    select(memberships)
+    .where(
+        _C.channel_arn == bindparam("channel"),
+        _C.type == bindparam("type"),
+        tuple_(_C.created, _C.member_arn, _C.sub_channel_id) > _AFTER,
+    )
+    .order_by(_C.created, _C.member_arn, _C.sub_channel_id)
+    .limit(bindparam("count"))
+)
+_PAGE_OF_SUB_CHANNEL = Statement(
+    select(memberships)
+    .where(
+        _C.channel_arn == bindparam("channel"),
+        _C.type == bindparam("type"),
+        _C.sub_channel_id == bindparam("only_sub_channel"),
+        tuple_(_C.created, _C.member_arn, _C.sub_channel_id) > _AFTER,
+    )
+    .order_by(_C.created, _C.member_arn)
+    .limit(bindparam("count"))
+)
+_PAGE_OF_MEMBER = Statement(
+    select(
+        channels,
+        _C.type.label("member_type"),
+        _C.read_marker,
+        _C.sub_channel_id,
+        _C.created.label("joined"),
+    )
+    .join(memberships, _C.channel_arn == channels.c.arn)
+    .where(_C.member_arn == bindparam("member"), tuple_(_C.created, _C.channel_arn, _C.sub_channel_id) > _AFTER)
+    .order_by(_C.created, _C.channel_arn, _C.sub_channel_id)
+    .limit(bindparam("count"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOfMember:
+    """A channel with what one member has in it."""
+
+    channel: Channel
+    type: str
+    read_marker: int | None
+    sub_channel_id: str
+    joined: int
+
+    @property
+    def place(self) -> Place:
+        """Where a list of a member's channels goes on after this one."""
+        return (self.joined, self.channel.arn, self.sub_channel_id)
 
 
 def group_of(channel_arn: str, sub_channel_id: str = "") -> str:
@@ -69,26 +173,27 @@ def group_of(channel_arn: str, sub_channel_id: str = "") -> str:
 
 def groups_of(tx: Transaction, user_arn: str) -> list[str]:
     """Name every delivery group that a user's new socket belongs to."""
-    return [group_of(channel, sub) for channel, sub in tx.connection.execute(_groups, {"member": user_arn})]
+    return [group_of(row[0], row[1]) for row in tx.all(_GROUPS, member=user_arn)]
 
 
-def membership_of(row: Row[Any] | tuple[Any, ...]) -> Membership:
+def membership_of(row: Row) -> Membership:
     """Read a row that begins with the columns of `memberships`."""
     return Membership(*row[:COLUMNS])
 
 
 def find_memberships(tx: Transaction, channel_arn: str, member_arn: str) -> list[Membership]:
     """Load what memberships a user has in a channel: at most one, or several for a moderator of an elastic channel."""
-    rows = tx.connection.execute(_find, {"channel": channel_arn, "member": member_arn})
-    return [membership_of(row) for row in rows]
+    return [membership_of(row) for row in tx.all(_FIND, channel=channel_arn, member=member_arn)]
 
 
 def members_among(tx: Transaction, channel_arn: str, arns: Iterable[str]) -> set[str]:
     """Tell which of some users are members of a channel."""
-    query = select(memberships.c.member_arn).where(
-        memberships.c.channel_arn == channel_arn, memberships.c.member_arn.in_(list(arns))
-    )
-    return set(tx.connection.scalars(query))
+    return {row[0] for row in tx.all(_AMONG, channel=channel_arn, arns=list(arns))}
+
+
+def member_moderators(tx: Transaction, channel_arn: str) -> list[str]:
+    """Name the moderators of a channel that are members of it too."""
+    return [row[0] for row in tx.all(_MEMBER_MODERATORS, channel=channel_arn)]
 
 
 def insert_memberships(tx: Transaction, rows: list[Membership]) -> None:
@@ -99,34 +204,77 @@ def insert_memberships(tx: Transaction, rows: list[Membership]) -> None:
 
 def delete_membership(tx: Transaction, membership: Membership) -> None:
     """Erase one membership."""
-    columns = memberships.c
-    tx.connection.execute(
-        delete(memberships).where(
-            columns.channel_arn == membership.channel_arn,
-            columns.member_arn == membership.member_arn,
-            columns.sub_channel_id == membership.sub_channel_id,
-        )
+    tx.execute(
+        _DELETE,
+        channel=membership.channel_arn,
+        member=membership.member_arn,
+        sub_channel=membership.sub_channel_id,
+    )
+
+
+def move_membership(tx: Transaction, membership: Membership, sub_channel_id: str) -> None:
+    """Put a member of an elastic channel into another sub-channel."""
+    tx.execute(
+        _MOVE,
+        channel=membership.channel_arn,
+        member=membership.member_arn,
+        sub_channel=membership.sub_channel_id,
+        to_sub_channel=sub_channel_id,
+        now=tx.now,
     )
 
 
 def memberships_of_member(tx: Transaction, member_arn: str) -> list[Membership]:
     """Load every membership of a user."""
-    rows = tx.connection.execute(select(memberships).where(memberships.c.member_arn == member_arn))
+    return [membership_of(row) for row in tx.all(_OF_MEMBER, member=member_arn)]
+
+
+def memberships_of_sub_channel(tx: Transaction, channel_arn: str, sub_channel_id: str) -> list[Membership]:
+    """Load every membership in a part of an elastic channel, by creation."""
+    return [membership_of(row) for row in tx.all(_OF_SUB_CHANNEL, channel=channel_arn, sub_channel=sub_channel_id)]
+
+
+def memberships_after(
+    tx: Transaction, channel_arn: str, kind: str, sub_channel_id: str | None, after: Place, count: int
+) -> list[Membership]:
+    """One page of a channel's memberships of a type (DEFAULT or HIDDEN), by creation.
+
+    With a sub-channel id only those in that part of the channel.
+    """
+    place = {"created": after[0], "arn": after[1], "sub_channel": after[2]}
+    if sub_channel_id is None:
+        rows = tx.all(_PAGE, channel=channel_arn, type=kind, count=count, **place)
+    else:
+        rows = tx.all(
+            _PAGE_OF_SUB_CHANNEL,
+            channel=channel_arn,
+            type=kind,
+            only_sub_channel=sub_channel_id,
+            count=count,
+            **place,
+        )
     return [membership_of(row) for row in rows]
+
+
+def channels_of_member_after(tx: Transaction, member_arn: str, after: Place, count: int) -> list[ChannelOfMember]:
+    """One page of the channels that a user is a member of, by when it joined."""
+    rows = tx.all(_PAGE_OF_MEMBER, member=member_arn, created=after[0], arn=after[1], sub_channel=after[2], count=count)
+    return [
+        ChannelOfMember(channel_of(row), row.member_type, row.read_marker, row.sub_channel_id, row.joined)
+        for row in rows
+    ]
 
 
 def count_members(tx: Transaction, channel_arn: str) -> int:
     """Count the memberships of a channel."""
-    query = select(func.count()).select_from(memberships).where(memberships.c.channel_arn == channel_arn)
-    return tx.connection.scalar(query) or 0
+    return int(tx.first(_COUNT, channel=channel_arn)[0])
 
 
 def count_channels(tx: Transaction, member_arn: str) -> int:
     """Count the memberships of a user."""
-    query = select(func.count()).select_from(memberships).where(memberships.c.member_arn == member_arn)
-    return tx.connection.scalar(query) or 0
+    return int(tx.first(_COUNT_CHANNELS, member=member_arn)[0])
 
 
 @on_channel_deleted
 def _delete_with_channel(tx: Transaction, channel_arn: str) -> None:
-    tx.connection.execute(delete(memberships).where(memberships.c.channel_arn == channel_arn))
+    tx.execute(_DELETE_ALL, channel=channel_arn)
