@@ -88,4 +88,40 @@ class Streams:
     """Data type and stream name of each stream; empty when streaming ends."""
 
 
-Notice = Deliver | Join | Leave | Dissolve | Disconnect | Stream | Invoke | Streams
+class Subscriber(Protocol):
+    """One authorised socket, as the broker sees it."""
+
+    user_arn: str
+    session_id: str
+    write: Callable[[bytes], None]
+    """Queue framed bytes; never blocks."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing may be written any more."""
+
+    def establish(self, opening: bytes) -> None:
+        """Write the first frames: from now on events follow."""
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Start the closing handshake; the socket is gone within a deadline."""
+
+    def abort(self) -> None:
+        """Drop the TCP connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """A socket receives from now on.
+
+    It is a notice so that the groups read in its transaction and the events committed after it meet without a gap.
+    """
+
+    subscriber: Subscriber
+    groups: tuple[str, ...]
+    """Every group of its user, as this transaction sees them."""
+    opening: tuple[bytes, ...]
+    """Text frames for this socket alone: SESSION_ESTABLISHED, then the prefetch."""
+
+
+Notice = Deliver | Join | Leave | Dissolve | Disconnect | Attach | Stream | Invoke | Streams
