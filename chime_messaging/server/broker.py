@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from websockets.frames import Frame, Opcode
+from websockets.frames import Opcode
 
 from chime_messaging.server.notices import Attach, Deliver, Disconnect, Dissolve, Join, Leave, Notice, Subscriber
+from chime_messaging.server.websocket import frame
 
 MAX_CONNECTIONS_PER_USER = 10
 """Concurrent websocket connections per AppInstanceUser."""
@@ -91,15 +92,10 @@ class _Batch:
 
     __slots__ = ("frames", "group", "users")
 
-    def __init__(self, notice: Deliver, frame: bytes) -> None:
+    def __init__(self, notice: Deliver, framed: bytes) -> None:
         self.group = notice.group
         self.users = notice.users
-        self.frames = [frame]
-
-
-def frame_text(payload: bytes) -> bytes:
-    """Frame UTF-8 bytes as one unmasked text message."""
-    return Frame(Opcode.TEXT, payload).serialize(mask=False)
+        self.frames = [framed]
 
 
 class Broker:
@@ -167,14 +163,14 @@ class Broker:
     def _deliver(self, notice: Deliver) -> None:
         if notice.group not in self._groups and self._users.keys().isdisjoint(notice.users):
             return
-        frame = frame_text(notice.frame)
+        framed = frame(notice.frame)
         self.counters.events += 1
         last = self._pending[-1] if self._pending else None
         if last is not None and last.group == notice.group and last.users == notice.users:
-            last.frames.append(frame)
+            last.frames.append(framed)
         else:
-            self._pending.append(_Batch(notice, frame))
-        self._pending_bytes += len(frame)
+            self._pending.append(_Batch(notice, framed))
+        self._pending_bytes += len(framed)
         if self._pending_bytes > _MAX_PENDING:
             self.flush()
         elif self._timer is None:
@@ -283,7 +279,7 @@ class Broker:
         for group in user.groups:
             self._groups.setdefault(group, {})[socket] = socket.write
         self.counters.established += 1
-        socket.establish(b"".join(map(frame_text, notice.opening)))
+        socket.establish(notice.details)
 
     def _displace(self, user: _User, socket: Subscriber) -> None:
         for older in user.sockets:
@@ -340,13 +336,12 @@ class Broker:
 
     def send_raw(self, user_arn: str | None, data: str | bytes) -> int:
         """Send a text or binary message as it is to every established socket; return how many."""
-        opcode, payload = (Opcode.TEXT, data.encode()) if isinstance(data, str) else (Opcode.BINARY, data)
-        frame = Frame(opcode, payload).serialize(mask=False)
+        framed = frame(data.encode()) if isinstance(data, str) else frame(data, Opcode.BINARY)
         self.flush()
         users = self._users.values() if user_arn is None else filter(None, [self._users.get(user_arn)])
         writers = [write for user in users for write in user.sockets.values()]
         for write in writers:
-            write(frame)
+            write(framed)
         return len(writers)
 
     def hold_established(self, hold: bool) -> None:

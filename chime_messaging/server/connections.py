@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,6 +18,7 @@ from websockets.datastructures import Headers
 
 from chime_messaging.errors import InvalidArnError
 from chime_messaging.ids import require_arn
+from chime_messaging.protocol.messaging_session import MessagingServerProtocol
 from chime_messaging.server.broker import Broker
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.faults import Fault
@@ -28,8 +28,7 @@ from chime_messaging.server.rest.signatures import verify_query
 from chime_messaging.server.store.database import Database, Transaction
 from chime_messaging.server.store.memberships import groups_of
 from chime_messaging.server.store.users import user_exists
-from chime_messaging.server.websocket import HANDSHAKE_TIMEOUT, TRY_AGAIN_LATER, WebSocket
-from chime_messaging.wire import envelope
+from chime_messaging.server.websocket import HANDSHAKE_TIMEOUT, TRY_AGAIN_LATER, WebSocket, frame
 
 PATH = "/connect"
 NOT_AUTHORIZED = 4401
@@ -37,23 +36,11 @@ _INTERNAL_ERROR = 1011
 _MAX_PARAMETERS = 64
 _MAX_SESSION_ID = 256
 _SORT_ORDERS = ("unread", "last-message-timestamp")
-_SESSION_ESTABLISHED = envelope.encode("SESSION_ESTABLISHED", None)
 
 _log = logging.getLogger(__name__)
 
 Prefetch = Callable[[Transaction, str, str], list[bytes]]
 """Reads CHANNEL_DETAILS frames: transaction, user ARN, sort order."""
-
-
-class State(Enum):
-    """How far a connection has come."""
-
-    CONNECTING = auto()
-    """The upgrade is not done."""
-    AUTHORIZING = auto()
-    ESTABLISHED = auto()
-    CLOSED = auto()
-    """Nothing may be written any more."""
 
 
 class Refused(Exception):
@@ -149,7 +136,7 @@ class Listener:
 class Connection(WebSocket):
     """One messaging session."""
 
-    __slots__ = ("_listener", "_request", "_state", "_task", "session_id", "user_arn")
+    __slots__ = ("_listener", "_session", "_task", "session_id", "user_arn")
 
     def __init__(self, listener: Listener, server_state: ServerState) -> None:
         configuration = listener.configuration
@@ -160,8 +147,7 @@ class Connection(WebSocket):
             write_buffer=configuration.write_buffer,
         )
         self._listener = listener
-        self._state = State.CONNECTING
-        self._request: ConnectRequest | None = None
+        self._session = MessagingServerProtocol()
         self._task: asyncio.Task[None] | None = None
         self.user_arn = ""
         self.session_id = ""
@@ -175,7 +161,6 @@ class Connection(WebSocket):
     def opened(self, target: str, headers: Headers) -> None:
         """Authorise: from the URL at once, then from the store in a task of this connection."""
         broker = self._listener.broker
-        self._state = State.AUTHORIZING
         broker.opened(self)
         refusal = broker.closing or broker.take_refusal()
         if refusal is not None:
@@ -195,7 +180,6 @@ class Connection(WebSocket):
 
     def detached(self) -> None:
         """Leave the broker at once: a closing socket gets no events."""
-        self._state = State.CLOSED
         self._listener.broker.detach(self)
         if self._task is not None:
             self._task.cancel()
@@ -214,9 +198,15 @@ class Connection(WebSocket):
 
     # broker
 
-    def establish(self, opening: bytes) -> None:
+    def establish(self, details: tuple[bytes, ...]) -> None:
         """Write SESSION_ESTABLISHED and the prefetch; the prefetch may be larger than the limit for slow readers."""
-        self._state = State.ESTABLISHED
+        session = self._session
+        session.authorise()
+        frames = session.establish()
+        if details:
+            frames += session.prefetch(details)
+        session.prefetched()
+        opening = b"".join(map(frame, frames))
         self.allow(len(opening))
         self.write(opening)
 
@@ -251,8 +241,8 @@ class Connection(WebSocket):
         trusted = self._listener.configuration.authorization is Authorization.TRUST
         if not trusted and not user_exists(tx, request.user_arn):
             return False
-        opening = [_SESSION_ESTABLISHED]
+        details: list[bytes] = []
         if request.sort_by is not None:
-            opening += self._listener.prefetch(tx, request.user_arn, request.sort_by)
-        tx.notify(Attach(self, tuple(groups_of(tx, request.user_arn)), tuple(opening)))
+            details = self._listener.prefetch(tx, request.user_arn, request.sort_by)
+        tx.notify(Attach(self, tuple(groups_of(tx, request.user_arn)), tuple(details)))
         return True

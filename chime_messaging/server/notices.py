@@ -100,8 +100,8 @@ class Subscriber(Protocol):
     def closed(self) -> bool:
         """Whether nothing may be written any more."""
 
-    def establish(self, opening: bytes) -> None:
-        """Write the first frames: from now on events follow."""
+    def establish(self, details: tuple[bytes, ...]) -> None:
+        """Write SESSION_ESTABLISHED and the prefetch: from now on events follow."""
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the closing handshake; the socket is gone within a deadline."""
@@ -120,8 +120,8 @@ class Attach:
     subscriber: Subscriber
     groups: tuple[str, ...]
     """Every group of its user, as this transaction sees them."""
-    opening: tuple[bytes, ...]
-    """Text frames for this socket alone: SESSION_ESTABLISHED, then the prefetch."""
+    details: tuple[bytes, ...] = ()
+    """CHANNEL_DETAILS frames for this socket alone."""
 
 
 Notice = Deliver | Join | Leave | Dissolve | Disconnect | Attach | Stream | Invoke | Streams

@@ -33,6 +33,11 @@ _MAX_REASON = 123
 _log = logging.getLogger(__name__)
 
 
+def frame(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
+    """Frame one message as a server does, unmasked."""
+    return Frame(opcode, payload).serialize(mask=False)
+
+
 class WebSocket(asyncio.Protocol):
     """One websocket, from the upgrade request to the end of its TCP connection.
 
