@@ -25,6 +25,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     UnknownEndpointError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.exceptions import ConnectTimeoutError as BotoConnectTimeoutError
 
 from chime_messaging.aws.credentials import translate_credentials_error
@@ -153,7 +154,7 @@ class ControlPlane:
     def _requests_made(self, error: ClientError | BotoCoreError) -> int:
         if isinstance(error, ClientError):
             return 1 + int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
-        if isinstance(error, HTTPClientError):
+        if isinstance(error, HTTPClientError | BotoConnectionError):
             # boto3 says nothing of its tries here; it has used them all.
             retries = self.client.meta.config.retries or {}
             return int(retries.get("total_max_attempts", 3))
@@ -198,7 +199,7 @@ def translate(error: ClientError | BotoCoreError, operation: str, host: str) -> 
         return ConnectTimeoutError(host, _seconds(error))
     if isinstance(error, ReadTimeoutError):
         return ConnectError(host, "connected, but no answer came in time")
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | BotoConnectionError):
         return ConnectError(host, str(error.kwargs.get("error", error)))
     return ProtocolError(f"{operation}: {error}")
 

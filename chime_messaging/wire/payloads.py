@@ -22,14 +22,14 @@ class Payload(msgspec.Struct, rename="pascal", omit_defaults=True, frozen=True, 
     """Base of the payload shapes. Enumerations are plain strings: the service may add members."""
 
 
-class Identity(Payload):
+class Identity(Payload, frozen=True):
     """An app instance user or bot: ``{"Arn", "Name"}``."""
 
     arn: str
     name: str | None = None
 
 
-class MessageStatus(Payload):
+class MessageStatus(Payload, frozen=True):
     """Status of a message on its way through a channel flow."""
 
     value: str | None = None
@@ -37,19 +37,19 @@ class MessageStatus(Payload):
     detail: str | None = None
 
 
-class AttributeValue(Payload):
+class AttributeValue(Payload, frozen=True):
     """Values of one message attribute."""
 
     string_values: list[str] = []
 
 
-class Target(Payload):
+class Target(Payload, frozen=True):
     """The one member a targeted message is for."""
 
     member_arn: str | None = None
 
 
-class ChannelMessage(Payload):
+class ChannelMessage(Payload, frozen=True):
     """A message of a channel, as events and GetChannelMessage carry it."""
 
     channel_arn: str
@@ -71,7 +71,7 @@ class ChannelMessage(Payload):
     target: list[Target] | None = None
 
 
-class ElasticChannelConfiguration(Payload):
+class ElasticChannelConfiguration(Payload, frozen=True):
     """How an elastic channel splits into sub-channels."""
 
     maximum_sub_channels: int
@@ -79,14 +79,14 @@ class ElasticChannelConfiguration(Payload):
     minimum_membership_percentage: int
 
 
-class ExpirationSettings(Payload):
+class ExpirationSettings(Payload, frozen=True):
     """When a channel or user is deleted by itself."""
 
     expiration_days: int
     expiration_criterion: str
 
 
-class Channel(Payload):
+class Channel(Payload, frozen=True):
     """A channel; summaries fill only the first members."""
 
     channel_arn: str
@@ -103,7 +103,7 @@ class Channel(Payload):
     expiration_settings: ExpirationSettings | None = None
 
 
-class ChannelMembership(Payload):
+class ChannelMembership(Payload, frozen=True):
     """One member of a channel."""
 
     channel_arn: str
@@ -116,7 +116,7 @@ class ChannelMembership(Payload):
     sub_channel_id: str | None = None
 
 
-class BatchChannelMemberships(Payload):
+class BatchChannelMemberships(Payload, frozen=True):
     """Several members added by one call."""
 
     channel_arn: str
@@ -126,7 +126,7 @@ class BatchChannelMemberships(Payload):
     sub_channel_id: str | None = None
 
 
-class MessageSummary(Payload):
+class MessageSummary(Payload, frozen=True):
     """A message as lists and prefetch carry it: without the channel it belongs to."""
 
     message_id: str
@@ -144,13 +144,13 @@ class MessageSummary(Payload):
     target: list[Target] | None = None
 
 
-class MembershipSummary(Payload):
+class MembershipSummary(Payload, frozen=True):
     """A member as lists and prefetch carry it."""
 
     member: Identity
 
 
-class ChannelDetails(Payload):
+class ChannelDetails(Payload, frozen=True):
     """What prefetch says of one channel."""
 
     channel: Channel
@@ -162,7 +162,7 @@ class ChannelDetails(Payload):
     channel_messages_has_more: bool = False
 
 
-class ChannelBan(Payload):
+class ChannelBan(Payload, frozen=True):
     """A ban (streaming only)."""
 
     channel_arn: str
@@ -171,7 +171,7 @@ class ChannelBan(Payload):
     created_timestamp: datetime | None = None
 
 
-class ChannelModerator(Payload):
+class ChannelModerator(Payload, frozen=True):
     """A moderator (streaming only)."""
 
     channel_arn: str
@@ -180,8 +180,72 @@ class ChannelModerator(Payload):
     created_timestamp: datetime | None = None
 
 
-class SubChannel(Payload):
+class SubChannel(Payload, frozen=True):
     """A part of an elastic channel (streaming only)."""
 
     channel_arn: str
     sub_channel_id: str
+
+
+# --- what calls answer, and what they take -------------------------------------------------------------------------
+
+
+class SentMessage(Payload, frozen=True):
+    """What SendChannelMessage and UpdateChannelMessage answer."""
+
+    channel_arn: str
+    message_id: str
+    status: MessageStatus | None = None
+    """SENT, or PENDING while a channel flow looks at the message."""
+    sub_channel_id: str | None = None
+
+
+class PushNotification(Payload, frozen=True, omit_defaults=False):
+    """Push notification that goes with a message."""
+
+    title: str
+    """At most 50 characters."""
+    body: str
+    """At most 150 characters."""
+    type: str = "DEFAULT"
+    """DEFAULT or VOIP."""
+
+
+class OwnMembership(Payload, frozen=True):
+    """How a user stands in a channel; seen by that user and by administrators only."""
+
+    type: str | None = None
+    read_marker_timestamp: datetime | None = None
+    sub_channel_id: str | None = None
+
+
+class MembershipForUser(
+    Payload, frozen=True, rename={"channel": "ChannelSummary", "membership": "AppInstanceUserMembershipSummary"}
+):
+    """A channel and the user's place in it. Official name: ChannelMembershipForAppInstanceUserSummary."""
+
+    channel: Channel
+    membership: OwnMembership
+
+    @property
+    def unread(self) -> bool:
+        """Whether the channel has a message newer than the read marker."""
+        newest, marker = self.channel.last_message_timestamp, self.membership.read_marker_timestamp
+        return newest is not None and (marker is None or newest > marker)
+
+
+class MembershipError(
+    Payload, frozen=True, rename={"member_arn": "MemberArn", "code": "ErrorCode", "message": "ErrorMessage"}
+):
+    """A user that BatchCreateChannelMembership could not add."""
+
+    member_arn: str
+    code: str | None = None
+    message: str | None = None
+
+
+class SubChannelSummary(Payload, frozen=True):
+    """A part of an elastic channel, as ListSubChannels tells it."""
+
+    sub_channel_id: str
+    membership_count: int = 0

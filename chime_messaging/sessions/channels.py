@@ -1,0 +1,417 @@
+"""Channels as their user holds them: messages out, history in, settings, and who is in.
+
+Every call acts for one user, the bearer. Limits and ARNs are checked before anything goes to the network; calls never
+block the event loop; throttled calls wait and try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from chime_messaging.aws.control_plane import ControlPlane
+from chime_messaging.errors import ConfigurationError, LimitError, UsageError
+from chime_messaging.ids import require_arn
+from chime_messaging.sessions.history import EventSource, follow, require_aware, to_message
+from chime_messaging.sessions.memberships import ChannelMembers, each, paged
+from chime_messaging.wire import limits, payloads
+from chime_messaging.wire.payloads import (
+    ChannelMessage,
+    ChannelMode,
+    ChannelPrivacy,
+    MembershipForUser,
+    MessageStatus,
+    MessageType,
+    Persistence,
+    PushNotification,
+    SentMessage,
+    SubChannelSummary,
+)
+
+AnyMessage = str | ChannelMessage | SentMessage
+"""A message, or its id."""
+
+Attributes = Mapping[str, str | Sequence[str]]
+"""Message attributes: a value or several per name, for example ``{"CHIME.mentions": [arn]}``."""
+
+
+class Channel(ChannelMembers):
+    """One channel and the user who acts in it. Needs no connection: any `ControlPlane` and a bearer will do.
+
+    Args:
+        arn: ARN of the channel.
+        control_plane: How calls are made.
+        bearer: ARN of the user who acts.
+        source: The session whose live events `messages(live=True)` continues with.
+
+    Raises:
+        InvalidArnError: if `arn` or `bearer` is not what it should be.
+    """
+
+    def __init__(
+        self, arn: str, control_plane: ControlPlane, bearer: str, *, source: EventSource | None = None
+    ) -> None:
+        super().__init__(arn, control_plane, bearer)
+        self._source = source
+
+    def __repr__(self) -> str:
+        return f"Channel({self.arn!r}, bearer={self.bearer!r})"
+
+    # Messages
+
+    async def send(
+        self,
+        content: str,
+        *,
+        type: MessageType = "STANDARD",
+        persistence: Persistence = "PERSISTENT",
+        metadata: str | None = None,
+        attributes: Attributes | None = None,
+        target: str | None = None,
+        content_type: str | None = None,
+        push: PushNotification | None = None,
+        sub_channel_id: str | None = None,
+        client_request_token: str | None = None,
+        timeout: float | None = None,
+    ) -> SentMessage:
+        """Send a message. Official name: SendChannelMessage.
+
+        A request that was throttled or whose answer got lost is repeated with the same token: it is one message.
+
+        Args:
+            content: 4096 bytes at most; 30 for CONTROL.
+            type: CONTROL for signals such as "is typing", which channel flows do not see.
+            persistence: NON_PERSISTENT messages reach only those who are connected, and are not stored.
+            metadata: 1024 characters at most, none for CONTROL.
+            attributes: 1024 bytes in all.
+            target: ARN of the one member who shall see the message.
+            content_type: 45 characters at most.
+            push: Notification for those who are not connected.
+            sub_channel_id: Part of an elastic channel.
+            client_request_token: Makes a send that you repeat yourself the same message; one is made when omitted.
+            timeout: Seconds for the call, repetitions included.
+
+        Raises:
+            LimitError: if a value is over its limit.
+            ForbiddenError: if the bearer may not send here, or there is no such channel.
+            ThrottledError: if the service kept refusing.
+        """
+        limits.require_content(content, type)
+        limits.require_metadata(metadata, type)
+        limits.require_length("content_type", content_type, limits.CONTENT_TYPE_CHARACTERS)
+        limits.require_token(client_request_token)
+        response = await self._call(
+            "SendChannelMessage",
+            timeout=timeout,
+            Content=content,
+            Type=type,
+            Persistence=persistence,
+            Metadata=metadata,
+            MessageAttributes=_attributes(attributes),
+            Target=_target(target),
+            ContentType=content_type,
+            PushNotification=_push(push),
+            SubChannelId=sub_channel_id,
+            ClientRequestToken=client_request_token,
+        )
+        return msgspec.convert(response, SentMessage)
+
+    async def edit(
+        self,
+        message: AnyMessage,
+        content: str,
+        *,
+        metadata: str | None = None,
+        content_type: str | None = None,
+        sub_channel_id: str | None = None,
+    ) -> SentMessage:
+        """Replace the content of a message of the bearer's own. Official name: UpdateChannelMessage.
+
+        Raises:
+            LimitError: if a value is over its limit.
+            ForbiddenError: if the message is someone else's, or there is none.
+        """
+        limits.require_content(content, "STANDARD")
+        limits.require_metadata(metadata)
+        limits.require_length("content_type", content_type, limits.CONTENT_TYPE_CHARACTERS)
+        response = await self._call(
+            "UpdateChannelMessage",
+            MessageId=_id(message),
+            Content=content,
+            Metadata=metadata,
+            ContentType=content_type,
+            SubChannelId=sub_channel_id,
+        )
+        return msgspec.convert(response, SentMessage)
+
+    async def redact(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> None:
+        """Empty a message and leave its place. Official name: RedactChannelMessage."""
+        await self._call("RedactChannelMessage", MessageId=_id(message), SubChannelId=sub_channel_id)
+
+    async def delete(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> None:
+        """Remove a message for good; administrators only. Official name: DeleteChannelMessage."""
+        await self._call("DeleteChannelMessage", MessageId=_id(message), SubChannelId=sub_channel_id)
+
+    async def get(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> ChannelMessage:
+        """Fetch one message as it is now. Official name: GetChannelMessage.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
+        response = await self._call("GetChannelMessage", MessageId=_id(message), SubChannelId=sub_channel_id)
+        return to_message(response["ChannelMessage"], self.arn)
+
+    async def status(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> MessageStatus:
+        """Ask where a message of the bearer's own is. Official name: GetChannelMessageStatus."""
+        response = await self._call("GetChannelMessageStatus", MessageId=_id(message), SubChannelId=sub_channel_id)
+        return msgspec.convert(response.get("Status", {}), MessageStatus)
+
+    async def mark_read(self) -> None:
+        """Set the bearer's read marker to now. Official name: UpdateChannelReadMarker."""
+        await self._call("UpdateChannelReadMarker")
+
+    def messages(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        newest_first: bool = False,
+        live: bool = False,
+        sub_channel_id: str | None = None,
+    ) -> AsyncIterator[ChannelMessage]:
+        """Iterate over messages: the stored ones and, with `live`, every new one after them.
+
+        Each message comes once, in the version that is current when it is read; what happens to it later is told by the
+        session's events (`MessageUpdated`, `MessageRedacted`, `MessageDeleted`). History and live events join without
+        a gap: see `chime_messaging.sessions.history`.
+
+        Args:
+            since: First moment, inclusive; None from the first message on.
+            until: Last moment, inclusive; None up to now. Not with `live`.
+            newest_first: The other way round. Not with `live`.
+            live: Go on with new messages until the session ends. Needs a channel that a session gave out.
+            sub_channel_id: Part of an elastic channel.
+
+        Raises:
+            ConfigurationError: if a moment has no time zone, or the arguments contradict each other.
+            UsageError: if `live` is asked of a channel without a session.
+        """
+        require_aware("since", since)
+        require_aware("until", until)
+
+        def listing(start: datetime | None, end: datetime | None) -> AsyncIterator[ChannelMessage]:
+            return self._stored(start, end, "DESCENDING" if newest_first else "ASCENDING", sub_channel_id)
+
+        if not live:
+            return listing(since, until)
+        if until is not None or newest_first:
+            raise ConfigurationError("live", "goes on from the past into the future: not with until or newest_first")
+        if self._source is None:
+            raise UsageError("live messages need a session: use session.channel(arn)")
+        return follow(self._source, self.arn, listing, since=since, sub_channel_id=sub_channel_id)
+
+    async def _stored(
+        self,
+        since: datetime | None,
+        until: datetime | None,
+        order: Literal["ASCENDING", "DESCENDING"],
+        sub_channel_id: str | None,
+    ) -> AsyncIterator[ChannelMessage]:
+        pages = paged(
+            self._call,
+            "ListChannelMessages",
+            SortOrder=order,
+            NotBefore=since,
+            NotAfter=until,
+            SubChannelId=sub_channel_id,
+        )
+        async for item in each(pages, "ChannelMessages"):
+            yield to_message(item, self.arn)
+
+    # The channel itself
+
+    async def describe(self) -> payloads.Channel:
+        """Fetch name, mode, privacy, metadata and so on. Official name: DescribeChannel."""
+        response = await self._call("DescribeChannel")
+        return msgspec.convert(response["Channel"], payloads.Channel)
+
+    async def update(
+        self, *, name: str | None = None, mode: ChannelMode | None = None, metadata: str | None = None
+    ) -> None:
+        """Change what is given; the privacy of a channel cannot change. Official name: UpdateChannel."""
+        limits.require_length("name", name, limits.NAME_CHARACTERS)
+        limits.require_metadata(metadata)
+        await self._call("UpdateChannel", Name=name, Mode=mode, Metadata=metadata)
+
+    async def delete_channel(self) -> None:
+        """Remove the channel, its messages and memberships, at once and for good. Official name: DeleteChannel."""
+        await self._call("DeleteChannel")
+
+    async def sub_channels(self) -> AsyncIterator[SubChannelSummary]:
+        """Iterate over the parts of an elastic channel. Official name: ListSubChannels."""
+        async for item in each(paged(self._call, "ListSubChannels"), "SubChannels"):
+            yield msgspec.convert(item, SubChannelSummary)
+
+
+class Channels:
+    """The channels that a user can see, make and find.
+
+    Args:
+        control_plane: How calls are made.
+        bearer: ARN of the user who acts.
+        source: The session that gives live events to the channels made here.
+
+    Raises:
+        InvalidArnError: if `bearer` is not the ARN of a user or bot.
+    """
+
+    def __init__(self, control_plane: ControlPlane, bearer: str, *, source: EventSource | None = None) -> None:
+        self._app_instance = require_arn(bearer, "bearer", "user", "bot").app_instance_arn
+        self.bearer = bearer
+        self._control_plane = control_plane
+        self._source = source
+
+    def channel(self, arn: str) -> Channel:
+        """Take hold of a channel by its ARN; asks nobody whether it exists."""
+        return Channel(arn, self._control_plane, self.bearer, source=self._source)
+
+    async def create(
+        self,
+        name: str,
+        *,
+        members: Sequence[str] = (),
+        moderators: Sequence[str] = (),
+        mode: ChannelMode = "RESTRICTED",
+        privacy: ChannelPrivacy = "PRIVATE",
+        metadata: str | None = None,
+        channel_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        client_request_token: str | None = None,
+    ) -> Channel:
+        """Make a channel in the bearer's app instance; the bearer is member and moderator.
+
+        Official name: CreateChannel.
+
+        Args:
+            name: 256 characters at most.
+            members: ARNs of the first members; ten at most, `Channel.add_members` takes more.
+            moderators: ARNs of further moderators; ten at most.
+            mode: UNRESTRICTED lets members add members.
+            privacy: PUBLIC channels are found and read by everyone in the app instance.
+            metadata: 1024 characters at most.
+            channel_id: Last part of the ARN; a UUID when omitted.
+            tags: AWS tags.
+            client_request_token: Makes a call that you repeat yourself the same channel.
+
+        Raises:
+            LimitError: if a value is over its limit.
+            ConflictError: if there is a channel with this `channel_id`.
+        """
+        limits.require_length("name", name, limits.NAME_CHARACTERS)
+        limits.require_metadata(metadata)
+        limits.require_token(client_request_token)
+        for field, arns in (("members", members), ("moderators", moderators)):
+            if len(arns) > limits.CREATE_MEMBERS:
+                raise LimitError(field, len(arns), limits.CREATE_MEMBERS, "users")
+            for arn in arns:
+                require_arn(arn, field, "user", "bot")
+        response = await self._call(
+            "CreateChannel",
+            AppInstanceArn=self._app_instance,
+            Name=name,
+            Mode=mode,
+            Privacy=privacy,
+            Metadata=metadata,
+            ChannelId=channel_id,
+            MemberArns=list(members) or None,
+            ModeratorArns=list(moderators) or None,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()] if tags else None,
+            ClientRequestToken=client_request_token,
+        )
+        return self.channel(response["ChannelArn"])
+
+    async def mine(self, *, user_arn: str | None = None) -> AsyncIterator[MembershipForUser]:
+        """Iterate over the channels of the bearer, read markers included.
+
+        Official name: ListChannelMembershipsForAppInstanceUser.
+
+        Args:
+            user_arn: Somebody else's channels; administrators only.
+        """
+        pages = paged(
+            self._call, "ListChannelMembershipsForAppInstanceUser", AppInstanceUserArn=user_arn or self.bearer
+        )
+        async for item in each(pages, "ChannelMemberships"):
+            yield msgspec.convert(item, MembershipForUser)
+
+    async def moderated(self) -> AsyncIterator[payloads.Channel]:
+        """Iterate over the channels that the bearer moderates.
+
+        Official name: ListChannelsModeratedByAppInstanceUser.
+        """
+        pages = paged(self._call, "ListChannelsModeratedByAppInstanceUser", AppInstanceUserArn=self.bearer)
+        async for item in each(pages, "Channels"):
+            yield msgspec.convert(item["ChannelSummary"], payloads.Channel)
+
+    async def all(self, *, privacy: ChannelPrivacy | None = None) -> AsyncIterator[payloads.Channel]:
+        """Iterate over the app instance's channels: the PUBLIC ones; administrators may ask for PRIVATE.
+
+        Official name: ListChannels.
+        """
+        pages = paged(self._call, "ListChannels", AppInstanceArn=self._app_instance, Privacy=privacy)
+        async for item in each(pages, "Channels"):
+            yield msgspec.convert(item, payloads.Channel)
+
+    async def search(self, members: Iterable[str], *, exactly: bool = False) -> AsyncIterator[payloads.Channel]:
+        """Find channels by their members. Official name: SearchChannels.
+
+        Args:
+            members: ARNs, 20 at most. Ordinary users find only channels that they are in themselves.
+            exactly: No other members, as for finding the conversation of two.
+
+        Raises:
+            LimitError: if there are no members, or too many.
+        """
+        arns = list(members)
+        if not 1 <= len(arns) <= limits.SEARCH_VALUES:
+            raise LimitError("members", len(arns), limits.SEARCH_VALUES if arns else 1, "users")
+        for arn in arns:
+            require_arn(arn, "members", "user", "bot")
+        fields = [{"Key": "MEMBERS", "Operator": "EQUALS" if exactly else "INCLUDES", "Values": arns}]
+        async for item in each(paged(self._call, "SearchChannels", Fields=fields), "Channels"):
+            yield msgspec.convert(item, payloads.Channel)
+
+    async def _call(self, operation: str, **params: Any) -> dict[str, Any]:
+        return await self._control_plane.call(operation, ChimeBearer=self.bearer, **params)
+
+
+def _id(message: AnyMessage) -> str:
+    message_id = message if isinstance(message, str) else message.message_id
+    limits.require_message_id(message_id)
+    return message_id
+
+
+def _attributes(attributes: Attributes | None) -> dict[str, dict[str, list[str]]] | None:
+    if not attributes:
+        return None
+    values = {name: [value] if isinstance(value, str) else list(value) for name, value in attributes.items()}
+    limits.require_attributes(values)
+    return {name: {"StringValues": texts} for name, texts in values.items()}
+
+
+def _target(member_arn: str | None) -> list[dict[str, str]] | None:
+    if member_arn is None:
+        return None
+    require_arn(member_arn, "target", "user", "bot")
+    return [{"MemberArn": member_arn}]
+
+
+def _push(push: PushNotification | None) -> dict[str, str] | None:
+    if push is None:
+        return None
+    limits.require_length("push.title", push.title, limits.PUSH_TITLE_CHARACTERS)
+    limits.require_length("push.body", push.body, limits.PUSH_BODY_CHARACTERS)
+    return {"Title": push.title, "Body": push.body, "Type": push.type}
