@@ -1,0 +1,120 @@
+"""Faults on demand, so that applications can test how they take them.
+
+`PlannedFailures` is what the REST layer looks at; `Control` is the handle a test holds, usable from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from chime_messaging.server.faults import Fault
+
+MAX_PLANNED = 1000
+"""Failures of one operation that are remembered."""
+
+
+class PlannedFailures:
+    """Error answers that are to come next. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._planned: dict[str, deque[Fault]] = {}
+
+    def add(self, operation: str, fault: Fault, times: int) -> None:
+        """Answer the next calls of an operation with a fault."""
+        with self._lock:
+            self._planned.setdefault(operation, deque(maxlen=MAX_PLANNED)).extend([fault] * times)
+
+    def take(self, operation: str) -> Fault | None:
+        """Take the fault planned for this call, if there is one."""
+        if not self._planned:
+            return None
+        with self._lock:
+            planned = self._planned.get(operation)
+            if not planned:
+                return None
+            fault = planned.popleft()
+            if not planned:
+                del self._planned[operation]
+            return fault
+
+
+class Sockets(Protocol):
+    """What the broker offers for faults, on the server's event loop. None stands for every user."""
+
+    def close(self, user_arn: str | None, code: int, reason: str = "") -> int:
+        """Close sockets with a code; how many."""
+
+    def abort(self, user_arn: str | None = None) -> int:
+        """Reset the TCP connections; how many."""
+
+    def send_raw(self, user_arn: str | None, data: str | bytes) -> int:
+        """Send one message as it is; to how many."""
+
+    def hold_established(self, hold: bool) -> None:
+        """Accept new sockets and tell them nothing."""
+
+    def refuse(self, code: int, times: int = 1, reason: str = "") -> None:
+        """Accept the next new sockets, then close them."""
+
+
+class Control:
+    """The handle on a running server's faults.
+
+    Methods that are not `async` wait for one turn of the server's own loop, which runs in another thread.
+
+    Args:
+        failures: shared with the REST layer.
+        sockets: the broker.
+        call: runs a function on the server's loop and blocks until it is done.
+        call_async: the same without blocking the caller's loop.
+    """
+
+    def __init__(
+        self,
+        failures: PlannedFailures,
+        sockets: Sockets,
+        call: Callable[..., Any],
+        call_async: Callable[..., Awaitable[Any]],
+    ) -> None:
+        self._failures = failures
+        self._sockets = sockets
+        self._call = call
+        self._call_async = call_async
+
+    async def close(self, user_arn: str | None = None, code: int = 1011, reason: str = "") -> int:
+        """Close the sockets of a user, or all, with a close code; returns how many."""
+        closed: int = await self._call_async(self._sockets.close, user_arn, code, reason)
+        return closed
+
+    def abort(self, user_arn: str | None = None) -> int:
+        """Reset the TCP connections of a user's sockets, or of all: no close frame, as when a machine dies."""
+        aborted: int = self._call(self._sockets.abort, user_arn)
+        return aborted
+
+    def send_raw(self, user_arn: str | None, data: str | bytes) -> int:
+        """Send a message of one's own to a user's sockets (None: to all): text for str, binary for bytes."""
+        sent: int = self._call(self._sockets.send_raw, user_arn, data)
+        return sent
+
+    def fail(self, operation: str, name: str, times: int = 1, message: str = "Injected fault") -> None:
+        """Answer the next calls of an operation with an error.
+
+        Args:
+            operation: for example ``SendChannelMessage``.
+            name: shape name of the error, for example ``ThrottledClientException``.
+            times: how many calls, at most `MAX_PLANNED`.
+            message: text the client sees.
+        """
+        self._failures.add(operation, Fault(name, message), times)
+
+    def refuse(self, code: int, times: int = 1, reason: str = "") -> None:
+        """Accept the next new sockets, then close them with a code."""
+        self._call(self._sockets.refuse, code, times, reason)
+
+    def hold_established(self, hold: bool = True) -> None:
+        """Accept new sockets and say nothing: SESSION_ESTABLISHED does not come until this is switched off."""
+        self._call(self._sockets.hold_established, hold)
