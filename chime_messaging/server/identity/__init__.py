@@ -1,1 +1,5 @@
-"""The 30 operations of chime-sdk-identity, one file per noun."""
+"""Handlers of the identity service, one file per noun. Importing the package registers them."""
+
+from chime_messaging.server.identity import admins, app_instances, bots, endpoints, tags, users
+
+__all__ = ["admins", "app_instances", "bots", "endpoints", "tags", "users"]

@@ -64,6 +64,9 @@ _UPDATE = Statement(
 )
 _DELETE = Statement(delete(endpoints).where(*_KEY))
 _DELETE_ALL = Statement(delete(endpoints).where(endpoints.c.user_arn == bindparam("arn")))
+_DELETE_IN = Statement(
+    delete(endpoints).where(endpoints.c.user_arn > bindparam("first"), endpoints.c.user_arn < bindparam("last"))
+)
 _PAGE = Statement(
     select(endpoints)
     .where(endpoints.c.user_arn == bindparam("arn"), endpoints.c.endpoint_id > bindparam("after"))
@@ -123,6 +126,11 @@ def delete_endpoint(tx: Transaction, user_arn: str, endpoint_id: str) -> bool:
 def delete_endpoints(tx: Transaction, user_arn: str) -> None:
     """Remove every endpoint of a user."""
     tx.execute(_DELETE_ALL, arn=user_arn)
+
+
+def delete_endpoints_of(tx: Transaction, app_instance_arn: str) -> None:
+    """Remove every endpoint of every user of an app instance."""
+    tx.execute(_DELETE_IN, first=f"{app_instance_arn}/", last=f"{app_instance_arn}0")  # "0" is what follows "/"
 
 
 def endpoints_after(tx: Transaction, user_arn: str, after: str, count: int) -> list[Endpoint]:

@@ -7,6 +7,7 @@ themselves registers its sweep. So whoever deletes needs to know none of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+
 from chime_messaging.server.store.database import Transaction
 
 DeletionHook = Callable[[Transaction, str], None]

@@ -80,7 +80,7 @@ class Statement:
         self._order = _ordering(names, fixed)
         columns = [str(entry.keyname) for entry in compiled._result_columns]
         if columns:
-            self._make = namedtuple("Row", columns, rename=True)._make
+            self._make = _row_maker(columns)
 
 
 def _row_maker(columns: list[str]) -> Callable[[Iterable[Any]], Any]:

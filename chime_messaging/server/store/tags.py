@@ -28,6 +28,9 @@ _PUT = Statement(
 )
 _REMOVE = Statement(delete(tags).where(tags.c.resource_arn == bindparam("arn"), tags.c.key == bindparam("tag_key")))
 _REMOVE_ALL = Statement(delete(tags).where(tags.c.resource_arn == bindparam("arn")))
+_REMOVE_BELOW = Statement(
+    delete(tags).where(tags.c.resource_arn > bindparam("first"), tags.c.resource_arn < bindparam("last"))
+)
 
 
 def put_tags(tx: Transaction, arn: str, changes: Iterable[dict[str, Any]] | None) -> None:
@@ -65,7 +68,7 @@ def remove_tags(tx: Transaction, arn: str, keys: Iterable[str] | None = None) ->
 def remove_tags_below(tx: Transaction, app_instance_arn: str) -> None:
     """Remove the tags of an app instance and of everything in it."""
     remove_tags(tx, app_instance_arn)
-    tx.connection.execute(delete(tags).where(tags.c.resource_arn.startswith(f"{app_instance_arn}/", autoescape=True)))
+    tx.execute(_REMOVE_BELOW, first=f"{app_instance_arn}/", last=f"{app_instance_arn}0")  # "0" is what follows "/"
 
 
 def _checked(changes: Iterable[dict[str, Any]]) -> dict[str, str]:

@@ -6,10 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from chime_messaging.server.store.app_instances import admin_since
 from chime_messaging.server.store.database import Statement, Transaction, metadata
+from chime_messaging.server.store.expiration import DAY
 
 users = Table(
     "users",
@@ -25,6 +40,12 @@ users = Table(
     Column("expiration_days", Integer),
     Column("expiration_criterion", Text),
     Index("users_by_app_instance", "app_instance_arn", "kind", "arn"),
+    Index(
+        "users_expiring",
+        "expiration_days",
+        sqlite_where=text("expiration_days IS NOT NULL"),
+        postgresql_where=text("expiration_days IS NOT NULL"),
+    ),
 )
 
 
@@ -89,9 +110,12 @@ _PAGE = Statement(
     .limit(bindparam("count"))
 )
 _OF_APP_INSTANCE = Statement(select(users.c.arn).where(users.c.app_instance_arn == bindparam("app_instance_arn")))
-_EXPIRING = Statement(
-    select(users.c.arn, users.c.created, users.c.expiration_days).where(users.c.expiration_days.is_not(None))
+_EXPIRED = Statement(
+    select(users.c.arn)
+    .where(users.c.expiration_days.is_not(None), users.c.created + users.c.expiration_days * DAY <= bindparam("now"))
+    .limit(bindparam("count"))
 )
+_DELETE_IN = Statement(delete(users).where(users.c.app_instance_arn == bindparam("app_instance_arn")))
 
 _IN_LIMIT = 500  # SQLite takes 32766 parameters in a statement, other databases fewer
 
@@ -189,6 +213,11 @@ def arns_of_app_instance(tx: Transaction, app_instance_arn: str) -> list[str]:
     return [row[0] for row in tx.all(_OF_APP_INSTANCE, app_instance_arn=app_instance_arn)]
 
 
-def users_with_expiration(tx: Transaction) -> list[tuple[str, int, int]]:
-    """(ARN, created, days) of every user that expires."""
-    return [(row[0], row[1], row[2]) for row in tx.all(_EXPIRING)]
+def expired_users(tx: Transaction, count: int) -> list[str]:
+    """At most `count` users whose time is up."""
+    return [row[0] for row in tx.all(_EXPIRED, now=tx.now, count=count)]
+
+
+def delete_users_of(tx: Transaction, app_instance_arn: str) -> None:
+    """Remove the rows of every user and bot of an app instance."""
+    tx.execute(_DELETE_IN, app_instance_arn=app_instance_arn)
