@@ -7,9 +7,12 @@ Timestamps are aware datetimes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment with its time zone; without one it could not be compared with the others."""
 
 MessageType = Literal["STANDARD", "CONTROL"]
 Persistence = Literal["PERSISTENT", "NON_PERSISTENT"]
@@ -58,9 +61,9 @@ class ChannelMessage(Payload, frozen=True):
     metadata: str | None = None
     type: str | None = None
     """STANDARD or CONTROL."""
-    created_timestamp: datetime | None = None
-    last_edited_timestamp: datetime | None = None
-    last_updated_timestamp: datetime | None = None
+    created_timestamp: Timestamp | None = None
+    last_edited_timestamp: Timestamp | None = None
+    last_updated_timestamp: Timestamp | None = None
     sender: Identity | None = None
     redacted: bool = False
     persistence: str | None = None
@@ -95,9 +98,9 @@ class Channel(Payload, frozen=True):
     privacy: str | None = None
     metadata: str | None = None
     created_by: Identity | None = None
-    created_timestamp: datetime | None = None
-    last_message_timestamp: datetime | None = None
-    last_updated_timestamp: datetime | None = None
+    created_timestamp: Timestamp | None = None
+    last_message_timestamp: Timestamp | None = None
+    last_updated_timestamp: Timestamp | None = None
     channel_flow_arn: str | None = None
     elastic_channel_configuration: ElasticChannelConfiguration | None = None
     expiration_settings: ExpirationSettings | None = None
@@ -111,8 +114,8 @@ class ChannelMembership(Payload, frozen=True):
     invited_by: Identity | None = None
     type: str | None = None
     """DEFAULT or HIDDEN."""
-    created_timestamp: datetime | None = None
-    last_updated_timestamp: datetime | None = None
+    created_timestamp: Timestamp | None = None
+    last_updated_timestamp: Timestamp | None = None
     sub_channel_id: str | None = None
 
 
@@ -133,9 +136,9 @@ class MessageSummary(Payload, frozen=True):
     content: str | None = None
     metadata: str | None = None
     type: str | None = None
-    created_timestamp: datetime | None = None
-    last_edited_timestamp: datetime | None = None
-    last_updated_timestamp: datetime | None = None
+    created_timestamp: Timestamp | None = None
+    last_edited_timestamp: Timestamp | None = None
+    last_updated_timestamp: Timestamp | None = None
     sender: Identity | None = None
     redacted: bool = False
     status: MessageStatus | None = None
@@ -158,7 +161,7 @@ class ChannelDetails(Payload, frozen=True):
     """Newest first; the latest 20, less those that are for others."""
     channel_memberships: list[MembershipSummary] = []
     """At most 30."""
-    read_marker_timestamp: datetime | None = None
+    read_marker_timestamp: Timestamp | None = None
     channel_messages_has_more: bool = False
 
 
@@ -168,7 +171,7 @@ class ChannelBan(Payload, frozen=True):
     channel_arn: str
     member: Identity
     created_by: Identity | None = None
-    created_timestamp: datetime | None = None
+    created_timestamp: Timestamp | None = None
 
 
 class ChannelModerator(Payload, frozen=True):
@@ -177,7 +180,7 @@ class ChannelModerator(Payload, frozen=True):
     channel_arn: str
     moderator: Identity
     created_by: Identity | None = None
-    created_timestamp: datetime | None = None
+    created_timestamp: Timestamp | None = None
 
 
 class SubChannel(Payload, frozen=True):
@@ -215,7 +218,7 @@ class OwnMembership(Payload, frozen=True):
     """How a user stands in a channel; seen by that user and by administrators only."""
 
     type: str | None = None
-    read_marker_timestamp: datetime | None = None
+    read_marker_timestamp: Timestamp | None = None
     sub_channel_id: str | None = None
 
 
