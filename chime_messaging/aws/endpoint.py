@@ -9,7 +9,7 @@ import msgspec
 
 from chime_messaging.aws.control_plane import ControlPlane
 from chime_messaging.aws.signing import Scheme
-from chime_messaging.errors import ConnectError, ForbiddenError, ServiceError, TransportError, UnauthorizedError
+from chime_messaging.errors import ConnectError, ForbiddenError, ServiceError, UnauthorizedError
 
 
 class SessionEndpoint(msgspec.Struct, frozen=True):
@@ -62,11 +62,11 @@ def parse_endpoint(url: str, *, default_scheme: Scheme = "wss") -> SessionEndpoi
     Raises:
         TransportError: if there is no host in it.
     """
-    parts = urlsplit(url if "://" in url else f"{default_scheme}://{url}")
-    scheme: Scheme = "ws" if parts.scheme in ("ws", "http") else "wss"
-    if not parts.hostname or "@" in parts.netloc:
+    try:
+        parts = urlsplit(url if "://" in url else f"{default_scheme}://{url}")
+        usable = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise ConnectError(url, "is not a host or host:port")
-    return SessionEndpoint(parts.netloc.lower(), scheme)
-
-
-__all__ = ["SessionEndpoint", "TransportError", "parse_endpoint", "resolve_endpoint"]
+    return SessionEndpoint(parts.netloc.lower(), "ws" if parts.scheme in ("ws", "http") else "wss")

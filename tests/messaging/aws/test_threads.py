@@ -1,0 +1,71 @@
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+import anyio
+import pytest
+
+from chime_messaging.aws import threads
+from chime_messaging.aws.threads import run_in_thread
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+async def test_result_and_arguments_pass_through() -> None:
+    assert await run_in_thread(partial(divmod, 17, 5)) == (3, 2)
+
+
+async def test_exception_reaches_the_caller() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await run_in_thread(partial(divmod, 1, 0))
+
+
+async def test_none_is_a_result_too() -> None:
+    assert await run_in_thread(lambda: None) is None
+
+
+async def test_event_loop_goes_on_meanwhile(gate: threading.Event) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run_in_thread, partial(gate.wait, 20))
+        await anyio.lowlevel.checkpoint()
+        gate.set()
+
+
+async def test_deadline_frees_the_caller_at_once(gate: threading.Event) -> None:
+    with pytest.raises(TimeoutError):
+        await run_in_thread(partial(gate.wait, 20), timeout=0.01)
+
+
+async def test_thread_left_behind_keeps_its_place_until_it_ends(
+    gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "MAX_THREADS", 2)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await run_in_thread(partial(gate.wait, 20), timeout=0.01)
+    ran = threading.Event()
+    with pytest.raises(TimeoutError):
+        await run_in_thread(ran.set, timeout=0.01)
+    assert not ran.is_set()
+    gate.set()
+    await run_in_thread(ran.set, timeout=10)
+    assert ran.is_set()
+
+
+async def test_many_cancelled_calls_leave_no_place_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "MAX_THREADS", 3)
+    for turn in range(60):
+        with anyio.move_on_after(0 if turn % 2 else 0.001):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(6):
+                    tasks.start_soon(run_in_thread, partial(threading.Event().wait, 0.001))
+    async with anyio.create_task_group() as tasks:
+        for _ in range(9):
+            tasks.start_soon(partial(run_in_thread, threading.get_ident, timeout=10))
