@@ -45,19 +45,19 @@ class PlannedFailures:
 class Sockets(Protocol):
     """What the broker offers for faults, on the server's event loop. None stands for every user."""
 
-    def close(self, user_arn: str | None, code: int, reason: str = "") -> int:
-        """Close sockets with a code; how many."""
+    def close(self, user_arn: str | None, code: int, reason: str = "") -> object:
+        """Close sockets with a code."""
 
-    def abort(self, user_arn: str | None = None) -> int:
-        """Reset the TCP connections; how many."""
+    def abort(self, user_arn: str | None = None) -> object:
+        """Reset the TCP connections."""
 
-    def send_raw(self, user_arn: str | None, data: str | bytes) -> int:
-        """Send one message as it is; to how many."""
+    def send_raw(self, user_arn: str | None, data: str | bytes) -> object:
+        """Send one message as it is."""
 
-    def hold_established(self, hold: bool) -> None:
+    def hold_established(self, hold: bool) -> object:
         """Accept new sockets and tell them nothing."""
 
-    def refuse(self, code: int, times: int = 1, reason: str = "") -> None:
+    def refuse(self, code: int, times: int = 1, reason: str = "") -> object:
         """Accept the next new sockets, then close them."""
 
 
@@ -85,20 +85,17 @@ class Control:
         self._call = call
         self._call_async = call_async
 
-    async def close(self, user_arn: str | None = None, code: int = 1011, reason: str = "") -> int:
-        """Close the sockets of a user, or all, with a close code; returns how many."""
-        closed: int = await self._call_async(self._sockets.close, user_arn, code, reason)
-        return closed
+    async def close(self, user_arn: str | None = None, code: int = 1011, reason: str = "") -> None:
+        """Close the sockets of a user, or all, with a close code."""
+        await self._call_async(self._sockets.close, user_arn, code, reason)
 
-    def abort(self, user_arn: str | None = None) -> int:
+    def abort(self, user_arn: str | None = None) -> None:
         """Reset the TCP connections of a user's sockets, or of all: no close frame, as when a machine dies."""
-        aborted: int = self._call(self._sockets.abort, user_arn)
-        return aborted
+        self._call(self._sockets.abort, user_arn)
 
-    def send_raw(self, user_arn: str | None, data: str | bytes) -> int:
+    def send_raw(self, user_arn: str | None, data: str | bytes) -> None:
         """Send a message of one's own to a user's sockets (None: to all): text for str, binary for bytes."""
-        sent: int = self._call(self._sockets.send_raw, user_arn, data)
-        return sent
+        self._call(self._sockets.send_raw, user_arn, data)
 
     def fail(self, operation: str, name: str, times: int = 1, message: str = "Injected fault") -> None:
         """Answer the next calls of an operation with an error.

@@ -1,0 +1,245 @@
+"""Puts the parts of a server together, runs them, and takes them down in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import pkgutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from chime_messaging.server import identity, messaging, tls
+from chime_messaging.server.app import App
+from chime_messaging.server.broker import MAX_CONNECTIONS_PER_USER, Broker
+from chime_messaging.server.configuration import ServerConfiguration
+from chime_messaging.server.connections import Listener
+from chime_messaging.server.control import PlannedFailures
+from chime_messaging.server.metrics import Metrics
+from chime_messaging.server.prefetch import channel_details
+from chime_messaging.server.quotas import Limiter
+from chime_messaging.server.rest.dispatch import Dispatcher
+from chime_messaging.server.store.database import Database
+
+KEEP_ALIVE = 75
+"""Seconds an idle HTTP connection stays open; SDKs keep theirs for about a minute."""
+DRAIN_TIMEOUT = 5.0
+"""Seconds that requests may take to finish when the server stops."""
+_BACKLOG = 2048
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A server that accepts connections."""
+
+    url: str
+    """For example ``http://127.0.0.1:8765``."""
+    port: int
+    ca_path: Path | None
+    """Certificate of the authority to trust, with TLS."""
+    broker: Broker
+    failures: PlannedFailures
+    metrics: Metrics
+
+
+def serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> None:
+    """Run a server until SIGTERM or SIGINT, then stop it cleanly: sockets close with 1012, commits are finished.
+
+    Args:
+        configuration: of the server.
+        ready: called once, when connections are accepted.
+
+    Raises:
+        OSError: if the address cannot be used.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(configuration, ready))
+
+
+async def _serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> None:
+    stop = asyncio.Event()
+    if sys.platform != "win32":
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+    async with running(configuration) as node:
+        ready(node)
+        await stop.wait()
+        _log.info("stopping")
+
+
+@asynccontextmanager
+async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
+    """Run a server on the current event loop (asyncio) for the length of the block."""
+    register_handlers()
+    sockets = _bind(configuration.host, configuration.port)
+    port: int = sockets[0].getsockname()[1]
+    configuration = replace(configuration, port=port)
+    async with AsyncExitStack() as stack:
+        for bound in sockets:
+            stack.callback(bound.close)
+        certificate = tls.identify(_hosts(configuration)) if configuration.tls else None
+        broker = Broker(
+            asyncio.get_running_loop(),
+            coalesce=configuration.coalesce,
+            max_connections=MAX_CONNECTIONS_PER_USER if configuration.quotas else None,
+        )
+        database = await stack.enter_async_context(Database(configuration.database, on_commit=broker.apply))
+        limiter = Limiter() if configuration.quotas else None
+        metrics, failures = Metrics(), PlannedFailures()
+        _watch(metrics, broker, database)
+        dispatcher = Dispatcher(configuration, database, limiter=limiter, failures=failures)
+        listener = Listener(configuration, database, broker, limiter=limiter, prefetch=channel_details)
+        context = certificate.context if certificate else None
+        await stack.enter_async_context(_listening(App(dispatcher, metrics), listener, broker, sockets, context))
+        url = f"{'https' if certificate else 'http'}://{_authority(configuration.host, port)}"
+        yield Node(url, port, certificate.ca_path if certificate else None, broker, failures, metrics)
+
+
+@cache
+def register_handlers() -> None:
+    """Import every module that registers handlers, and with them the tables they need."""
+    for room in (identity, messaging):
+        for module in pkgutil.iter_modules(room.__path__):
+            importlib.import_module(f"{room.__name__}.{module.name}")
+
+
+class _Connections(set[Any]):
+    """uvicorn's set of connections, which can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.empty = asyncio.Event()
+        self.empty.set()
+
+    def add(self, connection: Any) -> None:
+        super().add(connection)
+        self.empty.clear()
+
+    def discard(self, connection: Any) -> None:
+        super().discard(connection)
+        if not self:
+            self.empty.set()
+
+
+@asynccontextmanager
+async def _listening(
+    app: App, listener: Listener, broker: Broker, sockets: list[socket.socket], context: Any
+) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws=listener,  # type: ignore[arg-type]  # called like the protocol class it stands for
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,
+    )
+    config.load()
+    state = ServerState()
+    state.connections = connections = _Connections()
+    loop = asyncio.get_running_loop()
+
+    def protocol() -> asyncio.Protocol:
+        made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=state, app_state={}
+        )
+        return made
+
+    async with asyncio.TaskGroup() as tasks:
+        dates = tasks.create_task(_keep_date(state))
+        servers = [await loop.create_server(protocol, sock=each, ssl=context, backlog=_BACKLOG) for each in sockets]
+        try:
+            yield
+        finally:
+            for server in servers:
+                server.close()
+            await _drain(state, connections, broker)
+            dates.cancel()
+
+
+async def _drain(state: ServerState, connections: _Connections, broker: Broker) -> None:
+    """Let requests finish, then close the websockets, so that they still get what the last requests did."""
+    requests = set(state.tasks)
+    if requests:
+        await asyncio.wait(requests, timeout=DRAIN_TIMEOUT)
+    await broker.shutdown()
+    for connection in list(connections):
+        connection.shutdown()
+    try:
+        async with asyncio.timeout(DRAIN_TIMEOUT):
+            await connections.empty.wait()
+    except TimeoutError:
+        _log.warning("%d connections were open when the server stopped", len(connections))
+        for task in set(state.tasks):
+            task.cancel()
+
+
+async def _keep_date(state: ServerState) -> None:
+    """Refresh the Date header each second: SDKs correct their clock by it."""
+    while True:
+        state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+        await asyncio.sleep(1)
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """Bind every address of `host` to one port; port 0 becomes the first free one."""
+    sockets: list[socket.socket] = []
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, _, _, _, address in dict.fromkeys(found):
+        try:
+            bound = socket.create_server((address[0], port), family=family, backlog=_BACKLOG)
+        except OSError:
+            if not sockets:
+                raise
+            continue  # "localhost" may name an address family that this machine does not have
+        bound.setblocking(False)
+        sockets.append(bound)
+        port = bound.getsockname()[1]
+    return sockets
+
+
+def _authority(host: str, port: int) -> str:
+    """Host and port as clients on this machine call them."""
+    if host in ("", "0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _hosts(configuration: ServerConfiguration) -> tuple[str, ...]:
+    return (configuration.host, configuration.public_host or "")
+
+
+def _watch(metrics: Metrics, broker: Broker, database: Database) -> None:
+    counters, store = broker.counters, database.statistics
+    metrics.watch_gauge("chime_sockets", "Websockets open now.", lambda: broker.connections)
+    metrics.watch_gauge("chime_users", "Users with an established websocket.", lambda: broker.users)
+    metrics.watch_counter("chime_sockets_established", "Sessions established.", lambda: counters.established)
+    metrics.watch_counter("chime_sockets_refused", "Sockets refused.", lambda: counters.refused)
+    metrics.watch_counter("chime_events", "Events with an audience.", lambda: counters.events)
+    metrics.watch_counter("chime_deliveries", "Frames given to sockets.", lambda: counters.deliveries)
+    metrics.watch_counter("chime_delivered_bytes", "Bytes given to sockets.", lambda: counters.bytes)
+    metrics.watch_counter("chime_drops_slow", "Sockets closed for slow reading.", lambda: counters.slow)
+    metrics.watch_counter("chime_drops_silent", "Sockets dropped without a pong.", lambda: counters.silent)
+    metrics.watch_counter("chime_commits", "Durable commits' transactions.", lambda: store.commits)
+    metrics.watch_counter("chime_commit_batches", "Commits to the disk.", lambda: store.batches)
+    metrics.watch_counter("chime_commit_seconds", "Time spent in commits.", lambda: store.commit_seconds)
+    metrics.watch_gauge("chime_store_waiting", "Calls that wait for the store.", lambda: database.waiting)
