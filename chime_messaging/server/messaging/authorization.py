@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import BindParameter, and_, bindparam, select
 
 from chime_messaging.server import faults
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.operations import Call
-from chime_messaging.server.store.app_instances import admins
+from chime_messaging.server.store.app_instances import admins, app_instance
 from chime_messaging.server.store.channels import Channel, channel_of, channels
 from chime_messaging.server.store.database import Transaction
 from chime_messaging.server.store.memberships import memberships
 from chime_messaging.server.store.moderators import moderators
 from chime_messaging.server.store.statements import Statement
-from chime_messaging.server.store.users import users
+from chime_messaging.server.store.users import user, users
 
 
 class Role(Enum):
@@ -164,8 +164,23 @@ class Access:
         if self.rule is Rule.OWN and owner_arn != self.bearer:
             raise faults.forbidden()
 
+    def require_sub_channel(self, sub_channel_id: str | None) -> None:
+        """Check which part of the channel is asked for: one of an elastic channel, for an ordinary member its own.
 
-_BEARER = bindparam("bearer")
+        Raises:
+            Fault: 400 if it is missing or has no meaning here, 403 if it is another's.
+        """
+        if not self.channel.is_elastic:
+            if sub_channel_id is not None:
+                raise faults.bad_request("SubChannelId is for elastic channels only.")
+            return
+        if sub_channel_id is None:
+            raise faults.bad_request("SubChannelId is required in an elastic channel.")
+        if self.role is Role.MEMBER and all(sub_channel_id != held for held, _ in self.sub_channels):
+            raise faults.forbidden("The bearer is not a member of the sub-channel.")
+
+
+_BEARER: BindParameter[str] = bindparam("bearer")
 
 _load = Statement(
     select(
@@ -183,6 +198,13 @@ _load = Statement(
     .outerjoin(admins, and_(admins.c.app_instance_arn == channels.c.app_instance_arn, admins.c.arn == _BEARER))
     .outerjoin(users, users.c.arn == _BEARER)
     .where(channels.c.arn == bindparam("channel"))
+)
+
+_PLACE_OF_BEARER = Statement(
+    select(users.c.app_instance_arn, admins.c.arn.label("admin"))
+    .select_from(users)
+    .outerjoin(admins, and_(admins.c.app_instance_arn == users.c.app_instance_arn, admins.c.arn == users.c.arn))
+    .where(users.c.arn == _BEARER)
 )
 
 
@@ -246,6 +268,44 @@ def _allows(access: Access, bearer_app_instance: str | None, owner: str | None, 
             return channel.privacy == "PUBLIC" and owner == access.bearer and open_to_join
         case _:
             return False
+
+
+def administers(call: Call, app_instance_arn: str) -> bool:
+    """Tell whether the bearer may do everything in an app instance.
+
+    Raises:
+        Fault: 403 if the app instance does not exist or the bearer is of another.
+    """
+    if call.bearer is None or call.configuration.authorization is Authorization.TRUST:
+        if app_instance(call.tx, app_instance_arn) is None:
+            raise faults.forbidden("The app instance does not exist.")
+        return True
+    row = call.tx.first(_PLACE_OF_BEARER, bearer=call.bearer.text)
+    if row is None or row.app_instance_arn != app_instance_arn:
+        raise faults.forbidden()
+    return row.admin is not None
+
+
+def authorize_user(call: Call, user_arn: str | None) -> str:
+    """Say whose channels are asked for: the bearer's, or for an administrator anybody's.
+
+    Args:
+        call: the request.
+        user_arn: AppInstanceUserArn of the request; None means the bearer.
+
+    Raises:
+        Fault: 403 if the bearer may not ask for this user, 400 if there is nobody to ask for.
+    """
+    bearer = None if call.bearer is None else call.bearer.text
+    wanted = user_arn or bearer
+    if wanted is None:
+        raise faults.bad_request("AppInstanceUserArn is required without a bearer.")
+    if wanted == bearer or call.configuration.authorization is Authorization.TRUST:
+        return wanted
+    found = user(call.tx, wanted)
+    if found is None or not administers(call, found.app_instance_arn):
+        raise faults.forbidden(INVALID_USER)
+    return wanted
 
 
 def role_of(tx: Transaction, channel_arn: str, bearer: str) -> Role:

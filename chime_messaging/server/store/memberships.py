@@ -25,6 +25,7 @@ from chime_messaging.server.store.channels import Channel, channel_of, channels,
 from chime_messaging.server.store.database import Transaction, metadata
 from chime_messaging.server.store.moderators import moderators
 from chime_messaging.server.store.statements import Row, Statement
+from chime_messaging.server.store.users import users
 
 memberships = Table(
     "memberships",
@@ -114,6 +115,11 @@ _MEMBER_MODERATORS = Statement(
     .where(_C.channel_arn == bindparam("channel"))
     .distinct()
 )
+_CANDIDATES = Statement(
+    select(users.c.arn).where(
+        users.c.app_instance_arn == bindparam("app_instance"), users.c.arn.in_(bindparam("arns", expanding=True))
+    )
+)
 _PAGE = Statement(
     select(memberships)
     .where(
@@ -189,6 +195,11 @@ def find_memberships(tx: Transaction, channel_arn: str, member_arn: str) -> list
 def members_among(tx: Transaction, channel_arn: str, arns: Iterable[str]) -> set[str]:
     """Tell which of some users are members of a channel."""
     return {row[0] for row in tx.all(_AMONG, channel=channel_arn, arns=list(arns))}
+
+
+def candidates_among(tx: Transaction, app_instance_arn: str, arns: Iterable[str]) -> set[str]:
+    """Tell which of some ARNs are users or bots of an app instance, and so may become members of its channels."""
+    return {row[0] for row in tx.all(_CANDIDATES, app_instance=app_instance_arn, arns=list(arns))}
 
 
 def member_moderators(tx: Transaction, channel_arn: str) -> list[str]:
