@@ -24,6 +24,7 @@ from botocore.client import BaseClient
 
 from chime_messaging.errors import UsageError
 from chime_messaging.ids import new_uuid
+from chime_messaging.server.callbacks import ProcessorRegistry
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.control import Control
 from chime_messaging.server.environment import client_environment
@@ -74,7 +75,8 @@ class LocalServer:
 
     async def __aenter__(self) -> Self:
         with anyio.CancelScope(shield=True):
-            return await anyio.to_thread.run_sync(self.__enter__)
+            await anyio.to_thread.run_sync(self.__enter__)
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -119,6 +121,11 @@ class LocalServer:
         if self._control is None:
             raise UsageError("the LocalServer does not run")
         return self._control
+
+    @property
+    def processors(self) -> ProcessorRegistry:
+        """What stands in for Lambda functions and Lex bots."""
+        return self.node.processors
 
     def client(self, service: str, **options: Any) -> Any:
         """Give a boto3 client that is bound to this server.

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -25,10 +25,12 @@ from uvicorn.server import ServerState
 from chime_messaging.server import identity, messaging, tls
 from chime_messaging.server.app import App
 from chime_messaging.server.broker import MAX_CONNECTIONS_PER_USER, Broker
+from chime_messaging.server.callbacks import CallbackRunner, ProcessorRegistry
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.connections import Listener
 from chime_messaging.server.control import PlannedFailures
 from chime_messaging.server.metrics import Metrics
+from chime_messaging.server.notices import Notice
 from chime_messaging.server.prefetch import channel_details
 from chime_messaging.server.quotas import Limiter
 from chime_messaging.server.rest.dispatch import Dispatcher
@@ -53,6 +55,8 @@ class Node:
     ca_path: Path | None
     """Certificate of the authority to trust, with TLS."""
     broker: Broker
+    processors: ProcessorRegistry
+    """What stands in for Lambda functions and Lex bots."""
     failures: PlannedFailures
     metrics: Metrics
 
@@ -99,7 +103,16 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
             coalesce=configuration.coalesce,
             max_connections=MAX_CONNECTIONS_PER_USER if configuration.quotas else None,
         )
-        database = await stack.enter_async_context(Database(configuration.database, on_commit=broker.apply))
+        consumers: list[Callable[[Sequence[Notice]], None]] = [broker.apply]
+
+        def hand_out(notices: list[Notice]) -> None:
+            for consume in consumers:
+                consume(notices)
+
+        database = await stack.enter_async_context(Database(configuration.database, on_commit=hand_out))
+        callbacks = CallbackRunner(database, ProcessorRegistry(), timeout=configuration.flow_timeout)
+        await stack.enter_async_context(callbacks)
+        consumers.append(lambda notices: _each(callbacks.apply, notices))
         limiter = Limiter() if configuration.quotas else None
         metrics, failures = Metrics(), PlannedFailures()
         _watch(metrics, broker, database)
@@ -108,7 +121,9 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
         context = certificate.context if certificate else None
         await stack.enter_async_context(_listening(App(dispatcher, metrics), listener, broker, sockets, context))
         url = f"{'https' if certificate else 'http'}://{_authority(configuration.host, port)}"
-        yield Node(url, port, certificate.ca_path if certificate else None, broker, failures, metrics)
+        yield Node(
+            url, port, certificate.ca_path if certificate else None, broker, callbacks.processors, failures, metrics
+        )
 
 
 @cache
@@ -117,6 +132,11 @@ def register_handlers() -> None:
     for room in (identity, messaging):
         for module in pkgutil.iter_modules(room.__path__):
             importlib.import_module(f"{room.__name__}.{module.name}")
+
+
+def _each(take: Callable[[Notice], None], notices: Sequence[Notice]) -> None:
+    for notice in notices:
+        take(notice)
 
 
 class _Connections(set[Any]):
