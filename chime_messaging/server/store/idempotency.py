@@ -52,7 +52,13 @@ _REMEMBER = Statement(
         created=bindparam("now"),
     )
 )
-_PURGE = Statement(delete(idempotency).where(idempotency.c.created <= bindparam("oldest")))
+_OLDEST = Statement(
+    select(idempotency.c.created)
+    .where(idempotency.c.created <= bindparam("until"))
+    .order_by(idempotency.c.created)
+    .limit(bindparam("count"))
+)
+_PURGE = Statement(delete(idempotency).where(idempotency.c.created <= bindparam("until")))
 
 
 def recall(tx: Transaction, scope: str, operation: str, token: str, fingerprint: str) -> dict[str, Any] | None:
@@ -88,6 +94,7 @@ def remember(
     )
 
 
-def purge_tokens(tx: Transaction, now: int) -> int:
-    """Drop what is older than `TOKEN_LIFETIME`; how many tokens went."""
-    return tx.execute(_PURGE, oldest=now - TOKEN_LIFETIME)
+def purge_tokens(tx: Transaction, limit: int) -> int:
+    """Drop about `limit` tokens older than `TOKEN_LIFETIME`; how many went."""
+    due = tx.all(_OLDEST, until=tx.now - TOKEN_LIFETIME, count=limit)
+    return tx.execute(_PURGE, until=due[-1].created) if due else 0
