@@ -127,9 +127,9 @@ class Resume:
     def lost(self, moment: datetime) -> None:
         """Say that an established session lost its connection, noticed at `moment`. Harmless otherwise."""
         del moment  # a dead connection is noticed late; what counts is when it was last alive
-        if self._established and self._since is None:
-            self._since = self._heard
-        self._planned = True
+        if self._established:
+            self._since = self._since or self._heard
+            self._planned = False
         self._listings.clear()
         self._given_up.clear()
 

@@ -1,0 +1,401 @@
+"""A messaging session as its user holds it: the one connect, receive and reconnect loop.
+
+    async with MessagingSession(MessagingSessionConfiguration(user_arn)) as session:
+        async with session.events(MessageCreated) as messages:
+            async for event in messages:
+                await session.channel(event.message.channel_arn).send("You said: " + event.message.content)
+
+Entering returns when the session is established, or raises why it will not be. From then on the block is left alone:
+nothing that happens to the connection is raised inside it or at its end. When the session is over, `SessionStopped` is
+told with its error, iterators end, and `wait_stopped` returns; leaving the block stops a session that still runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from chime_messaging.errors import ChimeError, SessionClosedError, SessionStoppedError, UsageError
+from chime_messaging.events import Event, ReconnectScheduled, SessionEstablished, SessionStopped
+from chime_messaging.observers.hub import EventHub
+from chime_messaging.protocol.messaging_session import MessagingClientProtocol, State
+from chime_messaging.protocol.reconnect import Backoff, is_retryable
+from chime_messaging.protocol.resume import Listing, Resume
+from chime_messaging.sessions.channels import Channel, Channels
+from chime_messaging.sessions.configuration import MessagingSessionConfiguration
+from chime_messaging.sessions.service import AwsSessionService, SessionService
+from chime_messaging.transport.base import NO_STATUS, Connector, Transport
+
+BATCH = 128
+"""Events told at a stretch; then handlers get a turn, so that theirs and the iterators' mailboxes do not overflow."""
+
+LISTINGS_AT_A_TIME = 4
+"""Channels listed at the same time after a reconnect."""
+
+LISTING_TRIES = 4
+"""Tries of a listing that fails for a reason that may pass; each has the control plane's own retries."""
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds for the websocket to close, after which it is dropped."""
+
+T = TypeVar("T")
+
+logger = logging.getLogger("chime_messaging.sessions")
+
+
+class MessagingSession:
+    """Receives everything that happens in a user's channels. Use as ``async with``, once.
+
+    Args:
+        configuration: Who, where and how.
+        service: What asks the control plane; made from the configuration by default.
+        connector: What opens websockets; made from the configuration by default.
+        rng: Gives numbers in [0, 1) for the waits between tries.
+        clock: Gives the present moment, in UTC; used to know what was missed.
+    """
+
+    def __init__(
+        self,
+        configuration: MessagingSessionConfiguration,
+        *,
+        service: SessionService | None = None,
+        connector: Connector | None = None,
+        rng: Callable[[], float] = random.random,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.configuration = configuration
+        self._service: SessionService = service or AwsSessionService(configuration)
+        self._connector = connector
+        self._rng = rng
+        self._clock = clock
+        self._backoff = Backoff(
+            configuration.reconnect_short_backoff,
+            configuration.reconnect_long_backoff,
+            configuration.reconnect_fixed_wait,
+        )
+        self._protocol = MessagingClientProtocol(
+            configuration.session_id,
+            backoff=self._backoff,
+            reconnect_timeout=configuration.reconnect_timeout,
+            establish_timeout=configuration.establish_timeout,
+            idle_timeout=configuration.idle_timeout,
+        )
+        self._resume = Resume(configuration.user_arn) if configuration.resume else None
+        self._hub = EventHub()
+        self._never_connected = True
+        self._running: anyio.CancelScope | None = None
+        self._block: AbstractAsyncContextManager[None] | None = None
+        self._ready: anyio.Event | None = None
+        self._over: anyio.Event | None = None
+        # Bound methods rather than methods of our own: their overloads tell type checkers which event a handler gets.
+        self.on = self._hub.on
+        """Decorator that subscribes a handler: ``@session.on(MessageCreated)``."""
+        self.events = self._hub.events
+        """Events as an iterator: ``async with session.events(MessageCreated) as stream``."""
+        self.add_observer = self._hub.add_observer
+        """Subscribe an object with methods of `MessagingSessionObserver`."""
+        self.remove_observer = self._hub.remove_observer
+        self.wait_for = self._hub.wait_for
+        """Wait for one event: ``await session.wait_for(MessageCreated, where=..., timeout=5)``."""
+
+    # What it is
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._protocol.state
+
+    @property
+    def is_established(self) -> bool:
+        """Whether events are being received now."""
+        return self._protocol.state is State.ESTABLISHED
+
+    @property
+    def session_id(self) -> str:
+        """Id of the session, the same over all its connections."""
+        return self.configuration.session_id
+
+    @property
+    def user_arn(self) -> str:
+        """Whose session it is."""
+        return self.configuration.user_arn
+
+    @property
+    def stopped(self) -> SessionStopped | None:
+        """How the session ended, once it has."""
+        return self._protocol.stopped
+
+    @property
+    def channels(self) -> Channels:
+        """The user's channels: list, create, search."""
+        return Channels(self._service.control_plane, self.user_arn, source=self._hub)
+
+    def channel(self, arn: str) -> Channel:
+        """Take hold of a channel, to send to it or to read its history.
+
+        Raises:
+            InvalidArnError: if `arn` is not the ARN of a channel.
+        """
+        return Channel(arn, self._service.control_plane, self.user_arn, source=self._hub)
+
+    # Its life
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            SessionRejectedError: 4401, or 401 or 403 at the upgrade.
+            SessionKickedError: 4003.
+            SessionStoppedError: closed with another code that is not worth another try.
+            SessionTimeoutError: connected, but SESSION_ESTABLISHED did not come.
+            ReconnectDeadlineError: if `reconnect_timeout` is set and has passed.
+            CredentialsError: no usable AWS credentials.
+            ServiceError: the control plane refused to tell the endpoint.
+            ConfigurationError: no region, for example.
+            UsageError: if the session was entered before.
+        """
+        if self._block is not None:
+            raise UsageError("a messaging session is entered once; make another one")
+        self._block = self._live()
+        await self._block.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if self._block is None:
+            raise UsageError("the session was not entered")
+        return await self._block.__aexit__(kind, error, traceback)
+
+    def stop(self) -> None:
+        """End the session: close the connection, tell `SessionStopped`. Returns at once; `wait_stopped` waits.
+
+        Works at any moment of the session, from handlers too; harmless before and after.
+        """
+        if self._running is not None:
+            self._running.cancel()
+
+    async def wait_stopped(self) -> SessionStopped:
+        """Wait until the session is over and its connection closed; return how it ended.
+
+        Raises:
+            UsageError: if the session was not entered.
+        """
+        if self._over is None:
+            raise UsageError("the session was not entered")
+        await self._over.wait()
+        if self._protocol.stopped is None:
+            raise SessionClosedError("the session ended before it began")
+        return self._protocol.stopped
+
+    @asynccontextmanager
+    async def _live(self) -> AsyncIterator[None]:
+        self._ready, self._over = ready, over = anyio.Event(), anyio.Event()
+        self._running = running = anyio.CancelScope()
+        failure: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._run, running, ready, over, name=f"messaging session {self.session_id}")
+            try:
+                await ready.wait()
+                if self._protocol.stopped is not None:
+                    raise self._protocol.stopped.error or SessionStoppedError(
+                        NO_STATUS, "stopped before it was established"
+                    )
+                yield
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as exc:
+                # Carried past the task group, which would wrap it.
+                failure = exc
+            finally:
+                self.stop()
+        if failure is not None:
+            raise failure
+
+    async def _run(self, running: anyio.CancelScope, ready: anyio.Event, over: anyio.Event) -> None:
+        try:
+            async with self._hub:
+                try:
+                    with running:
+                        await self._keep_connected()
+                except Exception as exc:
+                    logger.exception("The messaging session of %s failed", self.user_arn)
+                    self._tell(self._protocol.fail(exc))
+                finally:
+                    self._tell(self._protocol.stop(anyio.current_time()))
+                    # Before the hub has worked off what waits, so that a handler may wait for this.
+                    ready.set()
+                    over.set()
+        finally:
+            ready.set()
+            over.set()
+
+    async def _keep_connected(self) -> None:
+        protocol = self._protocol
+        self._tell(protocol.start(anyio.current_time()))
+        while protocol.state is not State.STOPPED:
+            if protocol.state is State.WAITING:
+                await anyio.sleep_until(protocol.deadline or 0.0)
+                self._tell(protocol.expire(anyio.current_time(), self._rng()))
+            else:
+                await self._connect()
+
+    async def _connect(self) -> None:
+        """Make one connection and live on it until it is lost."""
+        protocol = self._protocol
+        try:
+            url = await self._service.connect_url(first=self._never_connected)
+            self._tell(protocol.located(anyio.current_time()))
+            self._never_connected = False
+            if self._connector is None:
+                self._connector = await self._service.connector()
+            transport = await self._connector.connect(url, timeout=self.configuration.connect_timeout)
+        except ChimeError as exc:
+            self._tell(protocol.lost(exc, anyio.current_time(), self._rng()))
+            return
+        try:
+            self._tell(protocol.opened(anyio.current_time()))
+            error = await self._live_on(transport)
+            # The catch-up has ended here, so nothing is told after the loss that belongs before it.
+            if self._resume is not None:
+                self._resume.lost(self._clock())
+            now, jitter = anyio.current_time(), self._rng()
+            self._tell(protocol.expire(now, jitter) if error is None else protocol.lost(error, now, jitter))
+        finally:
+            with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+                await transport.aclose(NO_STATUS)
+
+    async def _live_on(self, transport: Transport) -> ChimeError | None:
+        """Receive until the connection is lost, and return the error; None when the protocol's deadline has passed."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                try:
+                    frames = await self._receive(transport)
+                except ChimeError as exc:
+                    error: ChimeError | None = exc
+                    break
+                if frames is None:
+                    error = None
+                    break
+                events = self._protocol.receive(frames, anyio.current_time())
+                if events and type(events[0]) is SessionEstablished:
+                    self._established(tasks)
+                if self._resume is not None:
+                    events = self._resume.live(events, self._clock())
+                if len(events) <= BATCH:
+                    self._tell(events)
+                else:
+                    await self._tell_all(events)
+            tasks.cancel_scope.cancel()
+        return error
+
+    async def _receive(self, transport: Transport) -> list[str | bytes] | None:
+        deadline = self._protocol.deadline
+        if deadline is None:
+            return await transport.receive()
+        with anyio.CancelScope(deadline=deadline):
+            return await transport.receive()
+        return None
+
+    def _established(self, connection: TaskGroup) -> None:
+        if self._ready is not None:
+            self._ready.set()
+        if self._resume is not None and self._resume.established(self._clock()):
+            connection.start_soon(self._catch_up, self._resume, connection.cancel_scope)
+
+    # Telling
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        emit = self._hub.emit
+        for event in events:
+            kind = type(event)
+            if kind in _LOGGED:
+                _log(event, self.user_arn)
+            emit(event)
+
+    async def _tell_all(self, events: Sequence[Event]) -> None:
+        # Shielded: these count as told already, and a lost connection must not swallow them.
+        with anyio.CancelScope(shield=True):
+            for start in range(0, len(events), BATCH):
+                self._tell(events[start : start + BATCH])
+                await checkpoint()
+
+    # Catching up
+
+    async def _catch_up(self, resume: Resume, connection: anyio.CancelScope) -> None:
+        """Fetch what was missed. Ends with the connection; the next one starts again where this one came to."""
+        activities = await self._try(self._service.activities)
+        if connection.cancel_called:
+            return
+        if isinstance(activities, ChimeError):
+            await self._tell_all(resume.plan_failed(str(activities)))
+        else:
+            listings = iter(resume.plan(activities))
+            await self._drain(resume)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(LISTINGS_AT_A_TIME):
+                    tasks.start_soon(self._list, resume, listings, connection)
+        await self._drain(resume)
+        self._tell(resume.complete())
+
+    async def _list(self, resume: Resume, listings: Iterator[Listing], connection: anyio.CancelScope) -> None:
+        for listing in listings:
+            token: str | None = None
+            while resume.is_wanted(listing):
+                page = await self._try(self._service.messages, listing, token)
+                if connection.cancel_called:
+                    return
+                if isinstance(page, ChimeError):
+                    await self._tell_all(resume.fail(listing, str(page)))
+                    break
+                token = page.next_token
+                await self._tell_all(resume.fetched(listing, page.messages, has_more=token is not None))
+                if token is None:
+                    resume.finish(listing)
+            await self._drain(resume)
+
+    async def _drain(self, resume: Resume) -> None:
+        while events := resume.drain(BATCH):
+            await self._tell_all(events)
+
+    async def _try(self, call: Callable[..., Awaitable[T]], *args: object) -> T | ChimeError:
+        """Call; once more after a wait while the error says that this may help. Returns the error in the end."""
+        tries = 0
+        while True:
+            try:
+                return await call(*args)
+            except ChimeError as exc:
+                tries += 1
+                if tries >= LISTING_TRIES or not is_retryable(exc):
+                    logger.warning("Catching up: %s", exc)
+                    return exc
+            await anyio.sleep(self._backoff.delay(tries - 1, self._rng()))
+
+
+_LOGGED = frozenset({SessionEstablished, ReconnectScheduled, SessionStopped})
+
+
+def _log(event: Event, user_arn: str) -> None:
+    if isinstance(event, SessionEstablished):
+        logger.info("Session %s of %s is established", event.session_id, user_arn)
+    elif isinstance(event, ReconnectScheduled):
+        logger.warning(
+            "Session of %s: not connected (%d %s), try %d in %.1f s",
+            user_arn,
+            event.code,
+            event.reason,
+            event.attempt,
+            event.delay,
+        )
+    elif isinstance(event, SessionStopped):
+        level = logging.INFO if event.error is None else logging.ERROR
+        logger.log(level, "Session of %s stopped: %s", user_arn, event.error or "by the application")
