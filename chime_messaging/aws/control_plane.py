@@ -200,7 +200,7 @@ def translate(error: ClientError | BotoCoreError, operation: str, host: str) -> 
     if isinstance(error, ReadTimeoutError):
         return ConnectError(host, "connected, but no answer came in time")
     if isinstance(error, HTTPClientError | BotoConnectionError):
-        return ConnectError(host, str(error.kwargs.get("error", error)))
+        return ConnectError(host, _reason(error))
     return ProtocolError(f"{operation}: {error}")
 
 
@@ -219,6 +219,22 @@ def _worth_another_try(error: ChimeError) -> bool:
     if isinstance(error, ConnectError) and _is_certificate_problem(error):
         return False
     return error.retryable
+
+
+def _reason(error: BotoCoreError) -> str:
+    """What the operating system said, if it said something: shorter and clearer than the layers above it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        seen = seen.__cause__ or seen.__context__ or _wrapped(seen)
+    return str(error.kwargs.get("error", error))
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    """Botocore and urllib3 keep what they wrap under names of their own."""
+    inner = error.kwargs.get("error") if isinstance(error, BotoCoreError) else getattr(error, "reason", None)
+    return inner if isinstance(inner, BaseException) else None
 
 
 def _is_certificate_problem(error: BaseException) -> bool:
