@@ -5,7 +5,8 @@ A NON_PERSISTENT message has a row only while a channel flow decides about it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -109,6 +110,8 @@ class Message:
 
 
 _COLUMNS = [messages.c[field.name] for field in fields(Message) if field.name != "sender_name"]
+_NAMES = [column.name for column in _COLUMNS]
+_values_of = attrgetter(*_NAMES)
 _SELECT: Select[Any] = (
     select(*_COLUMNS, users.c.name.label("sender_name"), messages.c.seq)
     .select_from(messages)
@@ -148,9 +151,7 @@ def find_message(tx: Transaction, channel_arn: str, message_id: str) -> Message 
 
 def insert_message(tx: Transaction, message: Message) -> None:
     """Store a new message."""
-    values = asdict(message)
-    del values["sender_name"]
-    tx.execute(_INSERT, **values)
+    tx.execute(_INSERT, **dict(zip(_NAMES, _values_of(message), strict=True)))
 
 
 def update_message(tx: Transaction, message: Message) -> None:
