@@ -122,7 +122,7 @@ def test_the_hundred_and_first_app_instance_is_one_too_many(identity: Any) -> No
 
 def test_retention_begins_to_delete_thirty_days_later(identity: Any) -> None:
     arn = identity.app_instance()
-    nothing = {"AppInstanceRetentionSettings": {}, "InitiateDeletionTimestamp": None}
+    nothing: dict[str, Any] = {"AppInstanceRetentionSettings": {}, "InitiateDeletionTimestamp": None}
     assert identity("GetAppInstanceRetentionSettings", AppInstanceArn=arn) == nothing
     settings = {"ChannelRetentionSettings": {"RetentionDays": 7}}
     put = identity("PutAppInstanceRetentionSettings", AppInstanceArn=arn, AppInstanceRetentionSettings=settings)

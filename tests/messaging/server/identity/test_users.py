@@ -5,6 +5,7 @@ import pytest
 
 from chime_messaging.server.identity import users
 from chime_messaging.server.notices import Disconnect
+from chime_messaging.server.store.users import user_exists
 
 DAY = 24 * 3600 * 1000
 EXPIRY = {"ExpirationDays": 3, "ExpirationCriterion": "CREATED_TIMESTAMP"}
@@ -110,7 +111,7 @@ def test_deleting_a_user_ends_roles_endpoints_tags_and_sockets(identity: Any, mo
     identity("CreateAppInstanceAdmin", AppInstanceArn=owner, AppInstanceAdminArn=ann)
     identity("TagResource", ResourceARN=ann, Tags=[{"Key": "k", "Value": "v"}])
     seen: list[tuple[str, bool]] = []
-    monkeypatch.setattr(users, "USER_HOOKS", [lambda tx, arn: seen.append((arn, users.users.user_exists(tx, arn)))])
+    monkeypatch.setattr(users, "USER_HOOKS", [lambda tx, arn: seen.append((arn, user_exists(tx, arn)))])
     identity("DeleteAppInstanceUser", AppInstanceUserArn=ann)
     assert seen == [(ann, True)]
     assert [(n.user_arn, n.code) for n in identity.notices if isinstance(n, Disconnect)] == [(ann, 4003)]
