@@ -120,7 +120,6 @@ SAYS_NOT_FOUND = frozenset(
 """Operations that declare NotFoundException; the others answer 403 for what does not exist."""
 
 INVALID_USER = "An invalid app instance user ARN was supplied for the input parameter."
-INVALID_CHANNEL = "The channel does not exist."
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +223,8 @@ def authorize(call: Call, action: str, channel_arn: str, owner: str | None = Non
     bearer = None if call.bearer is None else call.bearer.text
     rows = call.tx.all(_load, channel=channel_arn, bearer=bearer)
     if not rows:
-        raise missing(action, INVALID_CHANNEL)
+        # Without 404 in the operation's contract, what is missing must look like what is forbidden.
+        raise faults.not_found("The channel does not exist.") if action in SAYS_NOT_FOUND else faults.forbidden()
     trusted = call.configuration.authorization is Authorization.TRUST or bearer is None
     access = _access(rows, bearer, action, trusted)
     if not trusted and not _allows(access, rows[0].bearer_app_instance, owner, call.configuration):
