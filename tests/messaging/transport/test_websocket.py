@@ -127,7 +127,7 @@ class TestConnecting:
     async def test_the_signed_url_never_reaches_a_log(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.DEBUG):
             async with serving(upgrade_and_wait) as url:
-                transport = await WebSocketConnector().connect(url, timeout=5)
+                transport = await WebSocketConnector(close_timeout=0.05).connect(url, timeout=5)
                 await transport.send("private words")
                 await transport.aclose()
         assert "secret" not in caplog.text
@@ -146,7 +146,7 @@ class TestConnecting:
             await forever(stream)
 
         async with serving(greet) as url:
-            transport = await WebSocketConnector().connect(url, timeout=5)
+            transport = await WebSocketConnector(close_timeout=0.05).connect(url, timeout=5)
             assert await receive_frames(transport, 2) == ["first", "second"]
             await transport.aclose()
 
@@ -183,7 +183,7 @@ class TestReceiving:
             await forever(stream)
 
         async with serving(ping) as url:
-            transport = await WebSocketConnector().connect(url, timeout=5)
+            transport = await WebSocketConnector(close_timeout=0.05).connect(url, timeout=5)
             assert await transport.receive() == ["hi"]
             await transport.aclose()
         (answer,) = answers

@@ -49,7 +49,14 @@ class PeerServer:
         self._accepted: queue.SimpleQueue[Peer] = queue.SimpleQueue()
         self._peers: list[Peer] = []
         self._server: Server = serve(
-            self._handle, "127.0.0.1", 0, ssl=ssl_context, compression=None, max_size=None, ping_interval=None
+            self._handle,
+            "127.0.0.1",
+            0,
+            ssl=ssl_context,
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            close_timeout=1,
         )
         self._thread = threading.Thread(target=self._server.serve_forever, name="peer server")
         self._thread.start()
@@ -69,7 +76,6 @@ class PeerServer:
     def stop(self) -> None:
         for peer in self._peers:
             peer._over.set()
-            peer.connection.socket.close()
         self._server.shutdown()
         self._thread.join()
 
