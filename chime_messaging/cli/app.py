@@ -17,13 +17,14 @@ DEFAULT_PORT = 8765
 GETTING_STARTED = """
 [bold]From nothing[/bold], with a Chime of your own on this machine:
 
-  [cyan]chime serve[/cyan]                                                 (leave it running; use a second terminal)
-  [cyan]eval "$(chime env)"[/cyan]                                         (this shell, and boto3 in it, now use it)
-  [cyan]chime channel create general --member alice --member bob[/cyan]    (users are made as needed)
-  [cyan]chime tail bob[/cyan]                                              (everything bob sees, live)
+  [cyan]chime serve &[/cyan]
+  [cyan]eval "$(chime env)"[/cyan]             [dim]this shell, and boto3 in it, now use it[/dim]
+  [cyan]chime channel create general --member alice --member bob[/cyan]
+  [cyan]chime tail bob &[/cyan]                [dim]everything bob sees, live[/dim]
   [cyan]chime send general "hello bob" --as alice[/cyan]
 
-Against Amazon: the same commands with your AWS credentials and ARNs. Or just watch: [cyan]chime demo[/cyan]
+The same commands work against Amazon, with your AWS credentials and ARNs.
+Or just watch: [cyan]chime demo[/cyan]
 """
 
 app = typer.Typer(
@@ -119,7 +120,8 @@ def serve(
 ) -> None:
     """Run a local Chime: the three control planes and the websocket on one port.
 
-    When it accepts connections it prints [bold]ready http://127.0.0.1:8765[/bold] on stdout. Logs are JSON lines on stderr.
+    Once it accepts connections it prints [bold]ready http://127.0.0.1:8765[/bold] on stdout.
+    Logs are JSON lines on stderr.
     """
     if trust and strict_auth:
         raise typer.BadParameter("exclude each other", param_hint="--trust and --strict-auth")
@@ -152,14 +154,14 @@ def env(
 
 
 @app.command(
-    epilog="Lost connections are made again without end. Ctrl-C (or SIGTERM) ends it with exit code 0; a session that the "
-    "service ends for good, with 1."
+    epilog="Lost connections are made again without end. Ctrl-C or SIGTERM ends it with exit code 0; "
+    "a session that the service ends for good, with 1."
 )
 def tail(
     user: Annotated[str, typer.Argument(help="Whose session: name or ARN.", metavar="USER")],
     channel: Annotated[
         list[str] | None,
-        typer.Option("--channel", metavar="CHANNEL", help="Only this channel: name or ARN. Repeatable."),
+        typer.Option("--channel", metavar="CHANNEL", help="Only this one: name or ARN. Repeatable."),
     ] = None,
     json: Json = False,
     count: Annotated[int | None, typer.Option(min=1, help="End with exit code 0 after so many messages.")] = None,
@@ -233,7 +235,10 @@ def create_user(
     url: Url = None,
     app_instance: AppInstance = None,
 ) -> None:
-    """Make a user; prints its ARN. [dim]chime user create alice[/dim]"""
+    """Make a user; prints its ARN.
+
+    Example: [cyan]chime user create alice[/cyan]
+    """
     from chime_messaging.cli.people import create_user
 
     create_user(name, admin=admin, url=url, app_instance=app_instance)
@@ -283,7 +288,10 @@ def create_channel(
 
 @channels.command("list")
 def list_channels(user: As = None, json: Json = False, url: Url = None, app_instance: AppInstance = None) -> None:
-    """List the channels of a user. [dim]chime channel list --as bob[/dim]"""
+    """List the channels of a user.
+
+    Example: [cyan]chime channel list --as bob[/cyan]
+    """
     if user is None:
         raise typer.BadParameter("say whose channels", param_hint="--as")
     from chime_messaging.cli.people import list_channels

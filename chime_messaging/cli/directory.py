@@ -8,7 +8,7 @@ made when they are first named; on AWS nothing is ever made unasked.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,12 +83,10 @@ class Directory:
         """Make a user, or find the one that another command has just made; gives the ARN."""
         app_instance = await self.app_instance()
         user_id = _slug(name)
-        try:
+        with suppress(ConflictError):
             await self.identity.call(
                 "CreateAppInstanceUser", AppInstanceArn=app_instance, AppInstanceUserId=user_id, Name=name
             )
-        except ConflictError:
-            pass
         arn = f"{app_instance}/user/{user_id}"
         if admin:
             await self.identity.call("CreateAppInstanceAdmin", AppInstanceArn=app_instance, AppInstanceAdminArn=arn)

@@ -30,9 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run ``chime`` with the arguments of the process (or the given ones), and exit."""
     arguments, verbose = _split_verbose(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    if verbose:
-        # Only our own records: botocore writes signatures at this level.
-        logging.getLogger("chime_messaging").setLevel(logging.DEBUG)
+    # Commands say themselves what the log would repeat. And only our own records: botocore's debug log has signatures.
+    logging.getLogger("chime_messaging").setLevel(logging.DEBUG if verbose else logging.CRITICAL)
     try:
         from chime_messaging.cli.app import app
 
