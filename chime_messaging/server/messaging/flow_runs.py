@@ -84,7 +84,7 @@ def start_create(tx: Transaction, message: Message, flow_arn: str) -> None:
 
 def start_update(tx: Transaction, message: Message, edit: Edit, flow_arn: str) -> None:
     """Hold an edit back and hand the edited message to the flow's processor. Others still see the old content."""
-    message.edit_status = "PENDING"
+    message.edit_status, message.status_detail = "PENDING", None
     update_message(tx, message)
     edit.apply(message, tx.now)
     shown = _with_status(message, "PENDING")
@@ -210,10 +210,9 @@ def _refuse(tx: Transaction, run: FlowRun, message: Message, status: str, detail
     else:
         message.status, message.status_detail, message.updated = status, detail[:256], tx.now
         update_message(tx, message)
-    shown = _with_status(message, status)
-    shown.status_detail = detail[:256]
-    tell_sender(tx, event_type, shown)
+    tell_sender(tx, event_type, _with_status(message, status, detail[:256]))
 
 
-def _with_status(message: Message, status: str) -> Message:
-    return replace(message, status=status)
+def _with_status(message: Message, status: str, detail: str | None = None) -> Message:
+    """Copy a message as its sender is shown it."""
+    return replace(message, status=status, status_detail=detail, edit_status=None)

@@ -13,12 +13,13 @@ from chime_messaging.server.store.messages import Message
 from chime_messaging.wire.envelope import encode_frame, encode_payload
 
 
-def status_of(message: Message, bearer: str | None) -> dict[str, Any]:
+def status_of(message: Message, bearer: str | None = None) -> dict[str, Any]:
     """Status as the bearer sees it: only the sender hears how its edit fares."""
-    value = message.status
-    if message.edit_status is not None and bearer == message.sender_arn:
-        value = message.edit_status
-    return {"Value": value, "Detail": message.status_detail}
+    if message.edit_status is None:
+        return {"Value": message.status, "Detail": message.status_detail}
+    if bearer == message.sender_arn:
+        return {"Value": message.edit_status, "Detail": message.status_detail}
+    return {"Value": message.status, "Detail": None}
 
 
 def summary(message: Message, bearer: str | None = None) -> dict[str, Any]:
@@ -79,5 +80,4 @@ def _payload(message: Message, *, bare: bool = False) -> str:
     written = record(message)
     if bare:
         written["Content"] = written["Metadata"] = None
-    written["Status"] = {"Value": message.status, "Detail": message.status_detail}
     return encode_payload(payload("messaging", "ChannelMessage", written))

@@ -56,6 +56,8 @@ def update_channel_message(call: Call) -> dict[str, Any]:
     if message.redacted:
         raise faults.conflict("The message is redacted.")
     _require_sent(message)
+    if message.edit_status == "PENDING":
+        raise faults.conflict("Another update of the message is in the channel flow.")
     check_content(message.type, params["Content"], params.get("Metadata"))
     edit = flow_runs.Edit(params["Content"], params.get("Metadata"), params.get("ContentType"))
     if edit.content_type is not None:
@@ -64,7 +66,7 @@ def update_channel_message(call: Call) -> dict[str, Any]:
         flow_runs.start_update(call.tx, message, edit, access.channel.flow_arn)
     else:
         edit.apply(message, call.now)
-        message.edit_status = None
+        message.edit_status = message.status_detail = None
         update_message(call.tx, message)
         announce(call.tx, "UPDATE_CHANNEL_MESSAGE", message)
     return {
@@ -84,7 +86,8 @@ def redact_channel_message(call: Call) -> dict[str, Any]:
     _require_sent(message)
     if not message.redacted:
         message.content, message.metadata, message.push = "", None, None
-        message.redacted, message.edit_status, message.updated = True, None, call.now
+        message.redacted, message.updated = True, call.now
+        message.edit_status = message.status_detail = None
         update_message(call.tx, message)
         announce(call.tx, "REDACT_CHANNEL_MESSAGE", message)
     return {
@@ -238,5 +241,3 @@ def _find(call: Call, access: Access, action: str, *, unseen: bool = False) -> M
 def _require_sent(message: Message) -> None:
     if message.status != "SENT":
         raise faults.conflict(f"The message is {message.status}.")
-    if message.edit_status == "PENDING":
-        raise faults.conflict("An update of the message is in a channel flow.")

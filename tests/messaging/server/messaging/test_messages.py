@@ -10,6 +10,7 @@ from chime_messaging.server.store.messages import find_message
 from chime_messaging.server.store.users import delete_user, update_user
 from tests.messaging.server.messaging.chat import ELASTIC, Chat, draft
 
+
 class Cast:
     """A channel with everybody a rule may tell apart."""
 
