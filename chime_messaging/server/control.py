@@ -42,6 +42,12 @@ class PlannedFailures:
             return fault
 
 
+    def clear(self) -> None:
+        """Forget what was planned."""
+        with self._lock:
+            self._planned.clear()
+
+
 class Sockets(Protocol):
     """What the broker offers for faults, on the server's event loop. None stands for every user."""
 
@@ -107,6 +113,10 @@ class Control:
             message: text the client sees.
         """
         self._failures.add(operation, Fault(name, message), times)
+
+    def clear(self) -> None:
+        """Forget the error answers that are still to come."""
+        self._failures.clear()
 
     def refuse(self, code: int, times: int = 1, reason: str = "") -> None:
         """Accept the next new sockets, then close them with a code."""

@@ -68,8 +68,9 @@ class LocalChime:
 
     def channel(self, creator: str, *members: str, **settings: Any) -> str:
         """Create a channel with members; its ARN."""
+        others = {"MemberArns": list(members)} if members else {}
         answer = self.messaging.create_channel(
-            AppInstanceArn=self.app_instance, Name="general", ChimeBearer=creator, MemberArns=list(members), **settings
+            AppInstanceArn=self.app_instance, Name="general", ChimeBearer=creator, **others, **settings
         )
         return str(answer["ChannelArn"])
 

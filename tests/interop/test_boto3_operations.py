@@ -1,6 +1,5 @@
 """Unmodified boto3 against the local server: every operation succeeds, every error it declares reaches the caller."""
 
-import json
 from collections.abc import Callable
 from queue import Queue
 from typing import Any
@@ -33,7 +32,7 @@ INVOCATIONS: Queue[dict[str, Any]] = Queue()
 def plain(start_chime: Callable[..., LocalChime]) -> LocalChime:
     """A server over plain HTTP without rate limits, whose flow processor only notes what it is asked."""
     chime = start_chime(quotas=False)
-    chime.server.processors.register(LAMBDA, lambda payload: INVOCATIONS.put(json.loads(payload)))
+    chime.server.processors.register(LAMBDA, INVOCATIONS.put)
     return chime
 
 
@@ -187,6 +186,10 @@ def too_many_tags(world: World) -> Request:
 
 PROVOKED: dict[tuple[str, str], Callable[[World], Request]] = {
     ("CreateChannel", "ConflictException"): reused_token("CreateChannel"),
+    ("CreateChannel", "ForbiddenException"): lambda w: (
+        VALID["CreateChannel"](w) | {"MemberArns": [f"{w.app_instance}/user/nobody"]}
+    ),
+    ("ListChannels", "ForbiddenException"): lambda w: VALID["ListChannels"](w) | {"Privacy": "PRIVATE"},
     ("CreateChannelFlow", "ConflictException"): reused_token("CreateChannelFlow"),
     ("SendChannelMessage", "ConflictException"): reused_token("SendChannelMessage"),
     ("CreateAppInstance", "ConflictException"): reused_token("CreateAppInstance", "identity"),
@@ -253,4 +256,3 @@ def can_be_forbidden(operation: OperationModel) -> bool:
 def test_no_operation_is_left_out() -> None:
     assert {operation.name for _, operation in OPERATIONS} == set(VALID) | {"ChannelFlowCallback"}
     assert len(OPERATIONS) == 81
-    assert LEX

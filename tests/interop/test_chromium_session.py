@@ -3,7 +3,9 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -17,8 +19,6 @@ FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PAGE = "http://localhost:9/page"
-"""Answered by the browser itself: a secure context without a server."""
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,28 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, node: str) -> Path:
     command = [str(esbuild), str(JS / "browser.mjs"), *options, f"--outfile={output}", "--log-level=error"]
     subprocess.run(command, check=True, timeout=60)
     return output
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    """An empty page on loopback, of another origin than the server: Chromium lets only such pages reach loopback."""
+
+    class Blank(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<title>chime</title>")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Blank) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
+        thread.join(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +82,20 @@ class Page:
     def __init__(self, page: Any, chime: LocalChime) -> None:
         self.page = page
         self.chime = chime
+        self.console: list[str] = []
+        page.on("console", lambda message: self.console.append(message.text))
+        page.on("requestfailed", lambda request: self.console.append(f"{request.url[:60]} {request.failure}"))
 
     def start(self, user: str, **options: Any) -> None:
         self.page.evaluate("options => chime.start(options)", self.chime.options | {"userArn": user} | options)
 
     def until(self, event: str, **fields: Any) -> dict[str, Any]:
         find = "want => chime.reports.find(r => Object.entries(want).every(([k, v]) => r[k] === v))"
-        self.page.wait_for_function(find, arg={"event": event, **fields}, timeout=PATIENCE * 1000)
+        try:
+            self.page.wait_for_function(find, arg={"event": event, **fields}, timeout=PATIENCE * 1000)
+        except Exception as error:
+            reports = self.page.evaluate("() => chime.reports")
+            raise AssertionError(f"no {event}; reported {reports}; console {self.console}") from error
         return dict(self.page.evaluate(find, {"event": event, **fields}))
 
     def count(self, event: str) -> int:
@@ -74,11 +103,10 @@ class Page:
 
 
 @pytest.fixture
-def page(browser: Any, bundle: Path, chime: LocalChime) -> Iterator[Page]:
+def page(browser: Any, bundle: Path, chime: LocalChime, origin: str) -> Iterator[Page]:
     context = browser.new_context()
     tab = context.new_page()
-    tab.route(PAGE, lambda route: route.fulfill(content_type="text/html", body="<title>chime</title>"))
-    tab.goto(PAGE)
+    tab.goto(origin)
     tab.add_script_tag(path=bundle)
     yield Page(tab, chime)
     context.close()

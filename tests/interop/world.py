@@ -10,7 +10,7 @@ Request = dict[str, Any]
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:processor"
 STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/chime-messaging-all"
 PUSH = "arn:aws:mobiletargeting:us-east-1:123456789012:apps/0123456789"
-LEX = "arn:aws:lex:us-east-1:123456789012:bot-alias/BOTID/ALIAS"
+LEX = "arn:aws:lex:us-east-1:123456789012:bot-alias/ABCDEFGHIJ/TSTALIASID"
 
 
 class World:
