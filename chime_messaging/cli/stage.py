@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LINES = 6
 """Lines of the chat that are shown."""
 
+NOTES = 10
+"""Lines about what happens that are shown while it does; in the end all are."""
+
 FRAMES_PER_SECOND = 12
 
 COLOURS = {"connected": "green", "cut off": "bold red", "reconnecting": "yellow", "connecting": "yellow"}
@@ -33,7 +36,7 @@ class Stage:
         self._live: Live | None = None
         self._demo: Demo | None = None
         self._chat: deque[Text] = deque(maxlen=LINES)
-        self._notes: deque[Text] = deque(maxlen=LINES + 3)
+        self._notes: deque[Text] = deque(maxlen=200)
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -92,19 +95,21 @@ class Stage:
         if demo is None:
             return Text()
         chat = Group(*self._chat, *[Text()] * (LINES - len(self._chat)))
-        happening = Group(*self._notes, *[Text()] * ((self._notes.maxlen or 0) - len(self._notes)))
+        notes = list(self._notes)[-NOTES:]
+        happening = Group(*notes, *[Text()] * (NOTES - len(notes)))
         return Group(
-            _table(demo),
+            _table(demo, open_end=True),
             Panel(chat, title="#numbers, as alice sees it", title_align="left", border_style="dim"),
             Panel(happening, title="what happens", title_align="left", border_style="dim"),
         )
 
 
-def _table(demo: Demo) -> Table:
+def _table(demo: Demo, *, open_end: bool = False) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("who")
     table.add_column("connection", min_width=12)
-    for name in ("sent", "received", "recovered", "twice", "lost"):
+    # While it runs, what has not come is not lost yet.
+    for name in ("sent", "received", "recovered", "twice", "missing" if open_end else "lost"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("", width=16)
     sent = len(demo.sent)
@@ -117,7 +122,7 @@ def _table(demo: Demo) -> Table:
             str(len(person.received)),
             str(person.recovered) if person.recovered else "-",
             Text(str(repeated), style="bold red" if repeated else ""),
-            Text(str(lost), style="bold red" if lost else ""),
+            Text(str(lost), style=("yellow" if open_end else "bold red") if lost else ""),
             ProgressBar(total=max(sent, 1), completed=len(person.received)),
         )
     return table
