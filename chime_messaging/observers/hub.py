@@ -78,7 +78,7 @@ class EventHub:
         self._observers: dict[int, HandlerSubscription] = {}
         self._tasks: TaskGroup | None = None
         self._running: set[anyio.CancelScope] = set()
-        self._idle: anyio.Event | None = None
+        self._rested: anyio.Event | None = None
         self._exit = AsyncExitStack()
         self._ending = False
 
@@ -246,12 +246,15 @@ class EventHub:
 
     async def __aexit__(self, *failure: Any) -> bool | None:
         self._ending = True
-        for subscription in list(self._subscriptions):
-            subscription.end()
+        for subscription in self._subscriptions:
+            if not isinstance(subscription, HandlerSubscription):
+                subscription.end()
         with anyio.move_on_after(self._drain_timeout, shield=True) as drain:
-            while self._running:
-                self._idle = anyio.Event()
-                await self._idle.wait()
+            # Not until all rest: the last event of one handler may make it emit something for another.
+            await self._until(lambda: all(subscription.resting for subscription in self._subscriptions))
+            for subscription in self._subscriptions:
+                subscription.end()
+            await self._until(lambda: not self._running)
         if drain.cancelled_caught:
             logger.warning("%d handlers did not finish within %g s", len(self._running), self._drain_timeout)
         self._targets.clear()
@@ -260,6 +263,11 @@ class EventHub:
         for scope in list(self._running):
             scope.cancel()
         return await self._exit.__aexit__(*failure)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._rested = anyio.Event()
+            await self._rested.wait()
 
     def attach(self, subscription: Subscription) -> None:
         """Start sending to a subscription. Called by the faces.
@@ -286,6 +294,11 @@ class EventHub:
             if known is subscription:
                 del self._observers[id(subscription.target)]
 
+    def rest(self) -> None:
+        """Tell that a handler has nothing to do. Called by the subscription."""
+        if self._rested is not None:
+            self._rested.set()
+
     def report(self, subscription: Subscription, event: Event, error: Exception) -> None:
         """Tell that a handler raised. Called by the subscription."""
         logger.error("%s failed on %s", subscription.name, type(event).__name__, exc_info=error)
@@ -307,8 +320,8 @@ class EventHub:
                 await subscription.run()
             finally:
                 self._running.discard(scope)
-                if not self._running and self._idle is not None:
-                    self._idle.set()
+                self.forget(subscription)
+                self.rest()
 
 
 def _name(handler: Callable[..., Any] | Callable[..., Awaitable[Any]]) -> str:

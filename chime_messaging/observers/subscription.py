@@ -52,6 +52,9 @@ class SubscriptionOwner(Protocol):
     def attach(self, subscription: Subscription) -> None:
         """Start sending to a subscription."""
 
+    def rest(self) -> None:
+        """Tell that a handler has nothing to do."""
+
     def report(self, subscription: Subscription, event: Event, error: Exception) -> None:
         """Tell that a handler raised; raise the error again if the hub is told to."""
 
@@ -98,6 +101,11 @@ class Subscription:
         self._hub.forget(self)
         self.rouse()
 
+    @property
+    def resting(self) -> bool:
+        """Whether the hub need not wait for this one when it closes."""
+        return True
+
     def matches(self, kind: type[Event]) -> bool:
         """Whether events of this class are delivered here."""
         return issubclass(kind, self.types)
@@ -134,9 +142,10 @@ class Subscription:
         while not self.queue:
             if self._ended or self._closed:
                 return False
-            self.wake = anyio.Event()
+            self.wake = wake = anyio.Event()
+            self._hub.rest()
             try:
-                await self.wake.wait()
+                await wake.wait()
             finally:
                 self.wake = None
         return True
@@ -212,6 +221,11 @@ class HandlerSubscription(Subscription):
     def matches(self, kind: type[Event]) -> bool:
         """Whether this event class has a handler here."""
         return super().matches(kind) and bool(self._table[kind])
+
+    @property
+    def resting(self) -> bool:
+        """Whether every event has been handled and the task waits for the next."""
+        return self.wake is not None
 
     async def run(self) -> None:
         """Hand events to the handlers until the subscription ends."""
