@@ -46,7 +46,7 @@ def _scope(call: Call, wanted: Sequence[Wanted]) -> tuple[str, str | None]:
             return instance, None
         return instance, call.bearer.text
     instances = {_app_instance_of(arn) for field in wanted for arn in field.members}
-    if len(instances) != 1:
+    if len(instances) != 1 or "" in instances:
         raise faults.bad_request("The values must be members of one app instance.")
     return instances.pop(), None
 

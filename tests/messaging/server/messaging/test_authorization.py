@@ -273,6 +273,7 @@ def test_it_costs_one_query(house: House) -> None:
     def work(tx: Transaction) -> None:
         call = Call("messaging", "x", {}, parse_arn(house.people[Role.MEMBER]), tx, house.chat.configuration)
         driver = tx.connection.connection.driver_connection
+        assert driver is not None
         authorize(call, "SendChannelMessage", house.channels["RESTRICTED", "PRIVATE", ""])
         driver.set_trace_callback(queries.append)
         try:

@@ -249,5 +249,5 @@ def test_channels_go_with_their_app_instance(chat: Chat, inboxes: Inboxes) -> No
     chat.work(lambda tx: [hook(tx, chat.instance) for hook in APP_INSTANCE_HOOKS])
     assert not chat.work(lambda tx: EXISTS["channel"](tx, channel))
     assert inboxes.groups == {}
-    for table in (channels, memberships):
-        assert chat.work(lambda tx, table=table: tx.connection.execute(table.select()).all()) == []
+    assert chat.work(lambda tx: tx.connection.execute(channels.select()).all()) == []
+    assert chat.work(lambda tx: tx.connection.execute(memberships.select()).all()) == []
