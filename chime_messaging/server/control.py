@@ -41,7 +41,6 @@ class PlannedFailures:
                 del self._planned[operation]
             return fault
 
-
     def clear(self) -> None:
         """Forget what was planned."""
         with self._lock:

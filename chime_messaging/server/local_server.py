@@ -10,7 +10,7 @@ It runs beside asyncio, trio, or no event loop at all (plain ``with`` works too)
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -43,6 +43,7 @@ class LocalServer:
         self._resources: ExitStack | None = None
         self._node: Node | None = None
         self._control: Control | None = None
+        self._portal: BlockingPortal | None = None
         self._lock = threading.Lock()
         self._session: boto3.session.Session | None = None
         self._clients: dict[str, BaseClient] = {}
@@ -61,14 +62,15 @@ class LocalServer:
             stack.close()
             raise
         stack.callback(self._close_clients)
-        self._node, self._control, self._resources = node, _control(portal, node), stack
+        self._node, self._control = node, _control(portal, node)
+        self._portal, self._resources = portal, stack
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         resources, self._resources = self._resources, None
-        self._node = self._control = None
+        self._node = self._control = self._portal = None
         self._app_instance = None
         if resources is not None:
             resources.close()
@@ -126,6 +128,12 @@ class LocalServer:
     def processors(self) -> ProcessorRegistry:
         """What stands in for Lambda functions and Lex bots."""
         return self.node.processors
+
+    def streamed(self, stream: str) -> list[Mapping[str, Any]]:
+        """Read the latest records of a stream, by the name in its Kinesis ARN, oldest first."""
+        node = self.node
+        assert self._portal is not None
+        return self._portal.call(node.sink.records, stream)
 
     def client(self, service: str, **options: Any) -> Any:
         """Give a boto3 client that is bound to this server.

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -29,12 +29,14 @@ from chime_messaging.server.callbacks import CallbackRunner, ProcessorRegistry
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.connections import Listener
 from chime_messaging.server.control import PlannedFailures
+from chime_messaging.server.janitor import Janitor
 from chime_messaging.server.metrics import Metrics
 from chime_messaging.server.notices import Notice
 from chime_messaging.server.prefetch import channel_details
 from chime_messaging.server.quotas import Limiter
 from chime_messaging.server.rest.dispatch import Dispatcher
 from chime_messaging.server.store.database import Database
+from chime_messaging.server.streams import StreamingSink
 
 KEEP_ALIVE = 75
 """Seconds an idle HTTP connection stays open; SDKs keep theirs for about a minute."""
@@ -55,6 +57,8 @@ class Node:
     ca_path: Path | None
     """Certificate of the authority to trust, with TLS."""
     broker: Broker
+    sink: StreamingSink
+    """What app instances stream."""
     processors: ProcessorRegistry
     """What stands in for Lambda functions and Lex bots."""
     failures: PlannedFailures
@@ -91,39 +95,54 @@ async def _serve(configuration: ServerConfiguration, ready: Callable[[Node], Non
 async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
     """Run a server on the current event loop (asyncio) for the length of the block."""
     register_handlers()
-    sockets = _bind(configuration.host, configuration.port)
-    port: int = sockets[0].getsockname()[1]
-    configuration = replace(configuration, port=port)
     async with AsyncExitStack() as stack:
-        for bound in sockets:
-            stack.callback(bound.close)
-        certificate = tls.identify(_hosts(configuration)) if configuration.tls else None
+        sockets = [stack.enter_context(bound) for bound in _bind(configuration.host, configuration.port)]
+        port: int = sockets[0].getsockname()[1]
+        configuration = replace(configuration, port=port)
+        certificate = tls.identify((configuration.host, configuration.public_host or "")) if configuration.tls else None
         broker = Broker(
             asyncio.get_running_loop(),
             coalesce=configuration.coalesce,
             max_connections=MAX_CONNECTIONS_PER_USER if configuration.quotas else None,
         )
-        consumers: list[Callable[[Sequence[Notice]], None]] = [broker.apply]
-
-        def hand_out(notices: list[Notice]) -> None:
-            for consume in consumers:
-                consume(notices)
-
-        database = await stack.enter_async_context(Database(configuration.database, on_commit=hand_out))
+        outlets = _Outlets(broker)
+        database = await stack.enter_async_context(Database(configuration.database, on_commit=outlets.apply))
+        sink = await stack.enter_async_context(StreamingSink(configuration.streaming_path, database))
         callbacks = CallbackRunner(database, ProcessorRegistry(), timeout=configuration.flow_timeout)
         await stack.enter_async_context(callbacks)
-        consumers.append(lambda notices: _each(callbacks.apply, notices))
+        outlets.others += (sink.apply, callbacks.apply)
+        await stack.enter_async_context(Janitor(database))
         limiter = Limiter() if configuration.quotas else None
         metrics, failures = Metrics(), PlannedFailures()
-        _watch(metrics, broker, database)
+        _watch(metrics, broker, database, sink, callbacks)
         dispatcher = Dispatcher(configuration, database, limiter=limiter, failures=failures)
         listener = Listener(configuration, database, broker, limiter=limiter, prefetch=channel_details)
         context = certificate.context if certificate else None
         await stack.enter_async_context(_listening(App(dispatcher, metrics), listener, broker, sockets, context))
-        url = f"{'https' if certificate else 'http'}://{_authority(configuration.host, port)}"
         yield Node(
-            url, port, certificate.ca_path if certificate else None, broker, callbacks.processors, failures, metrics
+            url=f"{'https' if certificate else 'http'}://{_authority(configuration.host, port)}",
+            port=port,
+            ca_path=certificate.ca_path if certificate else None,
+            broker=broker,
+            sink=sink,
+            processors=callbacks.processors,
+            failures=failures,
+            metrics=metrics,
         )
+
+
+class _Outlets:
+    """Who hears of a commit: the sockets first, then what streams and calls."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.others: tuple[Callable[[Notice], None], ...] = ()
+
+    def apply(self, notices: list[Notice]) -> None:
+        self._broker.apply(notices)
+        for take in self.others:
+            for notice in notices:
+                take(notice)
 
 
 @cache
@@ -132,11 +151,6 @@ def register_handlers() -> None:
     for room in (identity, messaging):
         for module in pkgutil.iter_modules(room.__path__):
             importlib.import_module(f"{room.__name__}.{module.name}")
-
-
-def _each(take: Callable[[Notice], None], notices: Sequence[Notice]) -> None:
-    for notice in notices:
-        take(notice)
 
 
 class _Connections(set[Any]):
@@ -244,11 +258,9 @@ def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _hosts(configuration: ServerConfiguration) -> tuple[str, ...]:
-    return (configuration.host, configuration.public_host or "")
-
-
-def _watch(metrics: Metrics, broker: Broker, database: Database) -> None:
+def _watch(
+    metrics: Metrics, broker: Broker, database: Database, sink: StreamingSink, callbacks: CallbackRunner
+) -> None:
     counters, store = broker.counters, database.statistics
     metrics.watch_gauge("chime_sockets", "Websockets open now.", lambda: broker.connections)
     metrics.watch_gauge("chime_users", "Users with an established websocket.", lambda: broker.users)
@@ -263,3 +275,5 @@ def _watch(metrics: Metrics, broker: Broker, database: Database) -> None:
     metrics.watch_counter("chime_commit_batches", "Commits to the disk.", lambda: store.batches)
     metrics.watch_counter("chime_commit_seconds", "Time spent in commits.", lambda: store.commit_seconds)
     metrics.watch_gauge("chime_store_waiting", "Calls that wait for the store.", lambda: database.waiting)
+    metrics.watch_counter("chime_drops_streaming", "Streamed records lost.", lambda: sink.dropped)
+    metrics.watch_counter("chime_drops_callbacks", "Bot invocations lost.", lambda: callbacks.dropped)

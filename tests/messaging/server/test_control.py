@@ -28,3 +28,10 @@ def test_threads_share_a_plan_without_losing_any() -> None:
         list(pool.map(lambda _: planned.add("A", faults.throttled(), 1), range(200)))
         taken = list(pool.map(lambda _: planned.take("A"), range(300)))
     assert sum(fault is not None for fault in taken) == 200
+
+
+def test_a_plan_can_be_forgotten() -> None:
+    planned = PlannedFailures()
+    planned.add("A", faults.throttled(), 2)
+    planned.clear()
+    assert planned.take("A") is None

@@ -182,3 +182,16 @@ def test_clients_are_made_once_unless_they_are_special(server: LocalServer) -> N
     assert server.client("chime-sdk-messaging", config=Config()) is not server.client("chime-sdk-messaging")
     assert isinstance(server.client("chime-sdk-messaging").meta.endpoint_url, str)
     assert boto3.DEFAULT_SESSION is None or server.url not in str(boto3.DEFAULT_SESSION)
+
+
+@pytest.mark.anyio
+async def test_streamed_records_can_be_read(server: LocalServer) -> None:
+    alice = await server.create_user("Alice")
+    app_instance = alice.split("/user/")[0]
+    messaging = server.client("chime-sdk-messaging")
+    stream = "arn:aws:kinesis:us-east-1:123456789012:stream/chime-messaging-audit"
+    messaging.put_messaging_streaming_configurations(
+        AppInstanceArn=app_instance, StreamingConfigurations=[{"DataType": "Channel", "ResourceArn": stream}]
+    )
+    messaging.create_channel(AppInstanceArn=app_instance, Name="c", ChimeBearer=alice)
+    assert "CREATE_CHANNEL" in [record["EventType"] for record in server.streamed("chime-messaging-audit")]
