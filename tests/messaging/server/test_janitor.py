@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -98,8 +99,12 @@ def test_old_idempotency_tokens_go() -> None:
     async def main() -> None:
         time = Time()
         async with house(time) as database:
+
+            def remember(number: int, tx: Transaction) -> None:
+                idempotency.remember(tx, "s", "o", f"t{number}", "print", {})
+
             for number in range(25):
-                await database.run(lambda tx, n=number: idempotency.remember(tx, "s", "o", f"t{n}", "print", {}))
+                await database.run(partial(remember, number))
             janitor = Janitor(database, batch=10, sweeps={"tokens": SWEEPS["idempotency-tokens"]})
             assert await janitor.go_round() == 0
             time.now += idempotency.TOKEN_LIFETIME + 1000

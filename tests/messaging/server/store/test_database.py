@@ -288,7 +288,7 @@ def test_work_before_and_after_the_database_is_open_is_refused() -> None:
             await database.run(names)
         with pytest.raises(DatabaseClosedError):
             await database.run(names)
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="once"):
             await database.__aenter__()
 
     asyncio.run(main())
@@ -298,15 +298,15 @@ def test_closing_finishes_the_work_that_was_taken_and_refuses_what_still_waits_f
     async def main() -> None:
         gate = Gate()
         async with Database(queue_limit=2) as database:
-            tasks = [asyncio.create_task(database.run(gate))]
+            gated = asyncio.create_task(database.run(gate))
             await asyncio.to_thread(gate.entered.wait, 10)
-            tasks += [asyncio.create_task(database.run(add(f"n{i}"))) for i in range(3)]
-            for _ in range(10):
-                await asyncio.sleep(0)
+            tasks = [asyncio.create_task(database.run(add(f"n{i}"))) for i in range(3)]
+            await reach(lambda: database.waiting == 2)
             asyncio.get_running_loop().call_soon(gate.open.set)
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert isinstance(results[1], int)
-        assert [type(result) for result in results[2:]] == [DatabaseClosedError, DatabaseClosedError]
+        await gated
+        taken, *refused = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(taken, int)
+        assert [type(result) for result in refused] == [DatabaseClosedError, DatabaseClosedError]
 
     asyncio.run(main())
 

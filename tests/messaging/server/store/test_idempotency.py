@@ -13,8 +13,9 @@ def test_an_answer_is_recalled_for_the_same_call_only(store: Any) -> None:
     assert store.run(lambda tx: recall(tx, *CALL, "print")) is None
     store.run(lambda tx: remember(tx, *CALL, "print", answer))
     assert store.run(lambda tx: recall(tx, *CALL, "print")) == answer
-    for other in [("ben", *CALL[1:]), (CALL[0], "messaging.CreateChannel", CALL[2]), (*CALL[:2], "another")]:
-        assert store.run(lambda tx, other=other: recall(tx, *other, "print")) is None
+    scope, operation, token = CALL
+    for other in [("ben", operation, token), (scope, "messaging.CreateChannel", token), (scope, operation, "another")]:
+        assert store.run(lambda tx, call=other: recall(tx, call[0], call[1], call[2], "print")) is None
 
 
 def test_a_token_with_other_parameters_is_a_conflict(store: Any) -> None:

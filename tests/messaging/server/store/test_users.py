@@ -25,7 +25,12 @@ def test_identities_carry_the_name_of_now_and_none_for_the_gone(store: Any) -> N
 
 def test_more_identities_than_one_statement_takes(store: Any) -> None:
     arns = [f"u{i:04}" for i in range(1234)]
-    store.run(lambda tx: [users.add_user(tx, arn, "app", name=arn.upper()) for arn in arns])
+
+    def fill(tx: Any) -> None:
+        for arn in arns:
+            users.add_user(tx, arn, "app", name=arn.upper())
+
+    store.run(fill)
     found = store.run(lambda tx: users.identities_of(tx, arns))
     assert [found[arn]["Name"] for arn in arns] == [arn.upper() for arn in arns]
 
