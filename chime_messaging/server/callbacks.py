@@ -116,6 +116,7 @@ class CallbackRunner:
         self._reload = asyncio.Event()
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._client: httpx.AsyncClient | None = None
+        self._client_lock = asyncio.Lock()
         self._owner: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -230,9 +231,10 @@ class CallbackRunner:
             InvocationError: if it raises, refuses, or takes too long.
         """
         try:
+            client = await self._http() if isinstance(processor, str) else None
             async with asyncio.timeout(self._timeout):
-                if isinstance(processor, str):
-                    return await self._post(processor, payload, wants_answer=wants_answer)
+                if isinstance(processor, str) and client is not None:
+                    return await _post(client, processor, payload, wants_answer=wants_answer)
                 event = msgspec.json.decode(payload)
                 if inspect.iscoroutinefunction(processor):
                     return await processor(event)
@@ -246,22 +248,32 @@ class CallbackRunner:
             _log.warning("a processor failed", exc_info=error)
             raise InvocationError(f"The processor failed: {type(error).__name__}.") from error
 
-    async def _post(self, url: str, payload: bytes, *, wants_answer: bool) -> Any:
-        if self._client is None:
-            # Never through a proxy of the environment: processors are local.
-            self._client = httpx.AsyncClient(timeout=self._timeout, trust_env=False)
-        headers = {"content-type": "application/json"}
-        async with self._client.stream("POST", url, content=payload, headers=headers) as response:
-            if not response.is_success:
-                raise InvocationError(f"The processor answered with status {response.status_code}.")
-            if not wants_answer:
-                return None
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _MAX_ANSWER_BYTES:
-                    raise InvocationError(f"The processor answered more than {_MAX_ANSWER_BYTES} bytes.")
-        return msgspec.json.decode(bytes(body)) if body else None
+    async def _http(self) -> httpx.AsyncClient:
+        """Return the HTTP client; the first one made, in a thread, as reading the certificates takes a while."""
+        async with self._client_lock:
+            if self._client is None:
+                self._client = await asyncio.to_thread(_open_client, self._timeout)
+            return self._client
+
+
+def _open_client(timeout: float) -> httpx.AsyncClient:
+    # Never through a proxy of the environment: processors are local.
+    return httpx.AsyncClient(timeout=timeout, trust_env=False)
+
+
+async def _post(client: httpx.AsyncClient, url: str, payload: bytes, *, wants_answer: bool) -> Any:
+    headers = {"content-type": "application/json"}
+    async with client.stream("POST", url, content=payload, headers=headers) as response:
+        if not response.is_success:
+            raise InvocationError(f"The processor answered with status {response.status_code}.")
+        if not wants_answer:
+            return None
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > _MAX_ANSWER_BYTES:
+                raise InvocationError(f"The processor answered more than {_MAX_ANSWER_BYTES} bytes.")
+    return msgspec.json.decode(bytes(body)) if body else None
 
 
 def _page_of_runs(tx: Transaction, after: int) -> list[FlowRun]:
