@@ -12,11 +12,10 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from chime_messaging.ids import new_uuid
 from chime_messaging.server.faults import Fault
 from chime_messaging.server.metrics import CONTENT_TYPE, Metrics
 from chime_messaging.server.rest import errors
-from chime_messaging.server.rest.dispatch import Answer, Dispatcher, Request
+from chime_messaging.server.rest.dispatch import Answer, Dispatcher, Request, new_request_id
 from chime_messaging.server.rest.requests import MAX_BODY_BYTES, too_large
 
 Scope = MutableMapping[str, Any]
@@ -133,7 +132,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def _refuse(fault: Fault) -> Answer:
-    request_id = new_uuid()
+    request_id = new_request_id()
     refused = errors.answer(None, fault, request_id)
     return Answer(refused.status, refused.body, request_id, "", "", refused.name)
 

@@ -6,7 +6,9 @@ one path serves several operations the fixed query pairs of the model decide, th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from botocore.model import OperationModel
@@ -15,6 +17,9 @@ from chime_messaging.server import faults
 from chime_messaging.server.rest.model import SERVICES, service_model
 
 MAX_SEGMENTS = 12
+
+_MAX_CACHED = 2048
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +125,20 @@ def unquote(text: str) -> str:
     """
     if "%" not in text:
         return text
-    pieces = text.split("%")
-    if any(len(piece) < 2 or not _is_hex(piece[:2]) for piece in pieces[1:]):
+    return _unquote_often(text) if len(text) <= _MAX_CACHED else _unquote(text)
+
+
+def _unquote(text: str) -> str:
+    if _BROKEN_ESCAPE.search(text):
         raise faults.bad_request("The request target has a broken percent-encoding.")
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
         raise faults.bad_request("The request target is not UTF-8.") from None
+
+
+# The same few ARNs come in every path.
+_unquote_often = lru_cache(maxsize=4096)(_unquote)
 
 
 def parse_query(query: str) -> dict[str, list[str]]:
@@ -142,7 +154,3 @@ def parse_query(query: str) -> dict[str, list[str]]:
                 key, _, value = pair.replace("+", " ").partition("=")
                 parsed.setdefault(unquote(key), []).append(unquote(value))
     return parsed
-
-
-def _is_hex(pair: str) -> bool:
-    return all(character in "0123456789abcdefABCDEF" for character in pair)
