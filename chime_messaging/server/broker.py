@@ -320,25 +320,30 @@ class Broker:
 
     # Fault injection
 
-    def close(self, user_arn: str | None, code: int, reason: str = "") -> None:
-        """Close every socket of a user, or of everyone."""
+    def close(self, user_arn: str | None, code: int, reason: str = "") -> int:
+        """Close every socket of a user, or of everyone; return how many."""
         self.flush()
-        for socket in self._select(user_arn):
+        sockets = self._select(user_arn)
+        for socket in sockets:
             socket.close(code, reason)
+        return len(sockets)
 
-    def abort(self, user_arn: str | None = None) -> None:
-        """Reset the TCP connections of a user, or of everyone."""
-        for socket in self._select(user_arn):
+    def abort(self, user_arn: str | None = None) -> int:
+        """Reset the TCP connections of a user, or of everyone; return how many."""
+        sockets = self._select(user_arn)
+        for socket in sockets:
             socket.abort()
+        return len(sockets)
 
-    def send_raw(self, user_arn: str | None, data: str | bytes) -> None:
-        """Send a text or binary message as it is to every established socket of a user, or of everyone."""
+    def send_raw(self, user_arn: str | None, data: str | bytes) -> int:
+        """Send a text or binary message as it is to every established socket; return to how many."""
         framed = frame(data.encode()) if isinstance(data, str) else frame(data, Opcode.BINARY)
         self.flush()
-        for socket in self._select(user_arn):
-            user = self._users.get(socket.user_arn)
-            if user is not None and socket in user.sockets:
-                socket.write(framed)
+        users = self._users.values() if user_arn is None else filter(None, [self._users.get(user_arn)])
+        writers = [write for user in users for write in user.sockets.values()]
+        for write in writers:
+            write(framed)
+        return len(writers)
 
     def hold_established(self, hold: bool) -> None:
         """Accept new sockets and tell them nothing, until called with False."""

@@ -23,6 +23,7 @@ from chime_messaging.server.broker import Broker
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.faults import Fault
 from chime_messaging.server.notices import Attach
+from chime_messaging.server.prefetch import channel_details
 from chime_messaging.server.quotas import Limiter
 from chime_messaging.server.rest.signatures import verify_query
 from chime_messaging.server.store.database import Database, Transaction
@@ -119,8 +120,8 @@ class Listener:
         database: Database,
         broker: Broker,
         *,
-        limiter: Limiter | None,
-        prefetch: Prefetch,
+        limiter: Limiter | None = None,
+        prefetch: Prefetch = channel_details,
     ) -> None:
         self.configuration = configuration
         self.database = database

@@ -93,8 +93,10 @@ class Subscriber(Protocol):
 
     user_arn: str
     session_id: str
-    write: Callable[[bytes], None]
-    """Queue framed bytes; never blocks."""
+
+    @property
+    def write(self) -> Callable[[bytes], None]:
+        """Queues framed bytes; never blocks."""
 
     @property
     def closed(self) -> bool:

@@ -206,8 +206,9 @@ class WebSocket(asyncio.Protocol):
         for data in self._protocol.data_to_send():
             if data:
                 transport.write(data)
-            elif transport.can_write_eof():
-                # Closing with unread input would reset the connection, and the peer might lose the close frame.
+            elif self._protocol.close_rcvd is None and transport.can_write_eof():
+                # The peer may be sending still: closing with unread input would reset the connection, and take the
+                # close frame with it.
                 transport.write_eof()
             else:
                 transport.close()

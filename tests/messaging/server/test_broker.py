@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from websockets.client import ClientProtocol
@@ -114,8 +114,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    yield Stage()
+def stage() -> Stage:
+    return Stage()
 
 
 def test_an_event_reaches_every_socket_of_a_group_and_nobody_else(stage: Stage) -> None:

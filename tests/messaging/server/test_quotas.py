@@ -143,6 +143,7 @@ def test_the_table_names_only_operations_and_parameters_that_exist() -> None:
     for quota in QUOTAS:
         for service, name in quota.operations:
             shape = service_model(service).operation_model(name).input_shape
+            assert shape is not None
             members = set(shape.members)
             if quota.scope not in {"account", "bearer", "app-instance"}:
                 assert quota.scope in members, (name, quota.scope)
