@@ -302,7 +302,8 @@ class Database:
             job.result = job.work(tx)
         except Exception as error:
             job.error = error
-            control.undo()
+            if not control.undo():
+                raise
             return clock
         changed = control.keep()
         job.notices = tx.notices

@@ -135,13 +135,16 @@ class TransactionControl:
         self.driver.execute("RELEASE work")
         return self.driver.total_changes != self._changes
 
-    def undo(self) -> None:
-        """End a work that failed."""
+    def undo(self) -> bool:
+        """End a work that failed; False if the database has given up the whole batch, as SQLite does on a full disk."""
         if self.driver is None:
             self._nested.rollback()
-        else:
+        elif self.driver.in_transaction:
             self.driver.execute("ROLLBACK TO work")
             self.driver.execute("RELEASE work")
+        else:
+            return False
+        return True
 
     def commit(self) -> None:
         """Make the batch durable."""

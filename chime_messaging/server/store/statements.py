@@ -77,10 +77,10 @@ class Statement:
             return
         names = tuple(compiled.positiontup or ())
         fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        self._order = _ordering(names, fixed)
         columns = [str(entry.keyname) for entry in compiled._result_columns]
         if columns:
             self._make = _row_maker(columns)
+        self._order = _ordering(names, fixed)  # last: another database's thread takes the fast path once it is set
 
 
 def _row_maker(columns: list[str]) -> Callable[[Iterable[Any]], Any]:

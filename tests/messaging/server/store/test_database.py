@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, Table, Text, bindparam, create_engine, event, insert, select
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import BigInteger, Column, Table, Text, bindparam, create_engine, delete, event, insert, select
 
 from chime_messaging.errors import UsageError
 from chime_messaging.server.notices import Disconnect, Notice
@@ -409,3 +411,104 @@ def test_the_general_path_for_other_databases_keeps_the_same_promises(
             assert first < last
 
     asyncio.run(main())
+
+
+def test_a_disk_that_is_full_fails_the_work_and_reading_goes_on(tmp_path: Path) -> None:
+    seen: list[Notice] = []
+
+    def fill(tx: Transaction) -> None:
+        pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar()
+        tx.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        tx.execute(ADD, name="x" * 100_000, at=1)
+
+    async def main() -> None:
+        async with Database(tmp_path / "chime.db", on_commit=seen.extend) as database:
+            await database.run(add("before"))
+            with pytest.raises(Exception, match="full"):
+                await asyncio.wait_for(database.run(fill), 10)
+            assert await database.run(names) == ["before"]
+            with pytest.raises(Exception, match="full"):
+                await database.run(add("y" * 100_000))
+            await database.run(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count = 1000000").scalar())
+            await database.run(add("after"))
+            assert await database.run(names) == ["before", "after"]
+
+    asyncio.run(main())
+    assert seen == [Disconnect("before", 4003, ""), Disconnect("after", 4003, "")]
+
+
+def test_two_databases_in_a_process_compile_a_statement_once_and_both_read_it() -> None:
+    fresh = Statement(select(notes.c.name, notes.c.at).where(notes.c.name == bindparam("name")))
+    problems: list[BaseException] = []
+    start = threading.Barrier(4)
+
+    async def main() -> None:
+        async with Database() as database:
+            await database.run(add("a"))
+            start.wait(10)
+            for _ in range(50):
+                row = await database.run(lambda tx: tx.first(fresh, name="a"))
+                assert row.name == "a"
+
+    def run() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert problems == []
+
+
+Step = tuple[str, str, bool]
+steps = st.lists(st.tuples(st.sampled_from(["put", "drop"]), st.sampled_from("abcd"), st.booleans()), max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps, st.integers(1, 7))
+def test_any_mix_of_works_comes_to_what_they_come_to_one_by_one(plan: list[Step], batch_limit: int) -> None:
+    put = insert(notes).prefix_with("OR REPLACE")
+    expected: dict[str, int] = {}
+    told: list[str] = []
+    seen: list[str] = []
+
+    def work(number: int, step: Step) -> Callable[[Transaction], int]:
+        def run(tx: Transaction) -> int:
+            action, name, fails = step
+            tx.notify(Disconnect(str(number), 4003, ""))
+            if action == "put":
+                tx.connection.execute(put.values(name=name, at=number))
+            else:
+                tx.connection.execute(delete(notes).where(notes.c.name == name))
+            if fails:
+                raise LookupError(number)
+            return number
+
+        return run
+
+    for number, (action, name, fails) in enumerate(plan):
+        if fails:
+            continue
+        told.append(str(number))
+        if action == "put":
+            expected[name] = number
+        else:
+            expected.pop(name, None)
+
+    def on_commit(notices: list[Notice]) -> None:
+        seen.extend(notice.user_arn for notice in notices if isinstance(notice, Disconnect))
+
+    async def main() -> None:
+        async with Database(batch_limit=batch_limit, on_commit=on_commit) as database:
+            works = [database.run(work(number, step)) for number, step in enumerate(plan)]
+            results = await asyncio.gather(*works, return_exceptions=True)
+            assert await database.run(lambda tx: {row.name: row.at for row in tx.all(ALL)}) == expected
+        for number, (result, step) in enumerate(zip(results, plan, strict=True)):
+            assert isinstance(result, LookupError) if step[2] else result == number
+
+    asyncio.run(main())
+    assert seen == told
