@@ -18,8 +18,8 @@ from chime_messaging.server.rest.shapes import payload
 from chime_messaging.server.store.bans import Ban
 from chime_messaging.server.store.channels import Channel
 from chime_messaging.server.store.database import Transaction
-from chime_messaging.server.store.memberships import Membership, group_of, member_moderators
-from chime_messaging.server.store.moderators import Moderator
+from chime_messaging.server.store.memberships import Membership, group_of, members_among
+from chime_messaging.server.store.moderators import Moderator, moderator_arns
 from chime_messaging.server.store.sub_channels import sub_channel_ids
 from chime_messaging.server.store.users import identities_of
 from chime_messaging.wire.envelope import encode_frame, encode_payload
@@ -50,8 +50,8 @@ def groups_of_channel(tx: Transaction, channel: Channel) -> tuple[str, ...]:
 def audience_of(tx: Transaction, membership: Membership) -> Audience:
     """Tell who hears of a membership: all members; of a hidden one the user and the moderators who are members."""
     if membership.type == "HIDDEN":
-        moderators = member_moderators(tx, membership.channel_arn)
-        return Audience().and_users([membership.member_arn, *moderators])
+        moderators = members_among(tx, membership.channel_arn, moderator_arns(tx, membership.channel_arn))
+        return Audience().and_users([membership.member_arn, *sorted(moderators)])
     return Audience(groups=(membership.group,))
 
 

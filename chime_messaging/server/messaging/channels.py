@@ -22,7 +22,6 @@ from chime_messaging.server.store.channels import (
     Place,
     arns_of_app_instance,
     channels_after,
-    count_channels,
     count_elastic_channels,
     delete_channel,
     find_channel,
@@ -65,12 +64,8 @@ def create_channel(call: Call) -> Record:
 
 
 def _check_quotas(call: Call) -> None:
-    if not call.configuration.quotas:
-        return
     instance, elastic = call.params["AppInstanceArn"], call.params.get("ElasticChannelConfiguration")
-    if count_channels(call.tx, instance) >= quotas.CHANNELS_PER_APP_INSTANCE:
-        raise faults.resource_limit(f"An app instance has at most {quotas.CHANNELS_PER_APP_INSTANCE} channels.")
-    if elastic is None:
+    if elastic is None or not call.configuration.quotas:
         return
     for name, limit in _ELASTIC_LIMITS.items():
         if elastic[name] > limit:

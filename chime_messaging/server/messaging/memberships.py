@@ -29,14 +29,14 @@ from chime_messaging.server.messaging.records import (
 from chime_messaging.server.notices import Join, Leave
 from chime_messaging.server.operations import Call, operation
 from chime_messaging.server.store.bans import banned_among
-from chime_messaging.server.store.channels import Channel, find_channel
+from chime_messaging.server.store.channels import START, Channel, Place, find_channel
 from chime_messaging.server.store.database import Transaction
 from chime_messaging.server.store.lifecycle import on_user_deleted
 from chime_messaging.server.store.memberships import (
-    START,
+    CHANNELS_START,
     ChannelOfMember,
+    ChannelPlace,
     Membership,
-    Place,
     candidates_among,
     channels_of_member_after,
     count_channels,
@@ -132,11 +132,11 @@ def list_channel_memberships(call: Call) -> Record:
     kind = params.get("Type") or "DEFAULT"
     action = "ListHiddenChannelMemberships" if kind == "HIDDEN" else "ListChannelMemberships"
     access = authorize(call, action, params["ChannelArn"])
-    channel, sub_channel = access.channel, params.get("SubChannelId")
-    access.require_sub_channel(sub_channel)
-    page = window(params, "ListChannelMemberships", channel.arn, kind, sub_channel or "", key=(int, str, str))
+    access.require_sub_channel(params.get("SubChannelId"))
+    channel, sub_channel = access.channel, params.get("SubChannelId") or ""
+    page = window(params, "ListChannelMemberships", channel.arn, sub_channel, kind, key=(int, str))
     after = cast("Place", page.after or START)
-    found = memberships_after(call.tx, channel.arn, kind, sub_channel, after, page.fetch)
+    found = memberships_after(call.tx, channel.arn, sub_channel, kind, after, page.fetch)
     rows, token = page.cut(found, lambda row: row.place)
     names = identities_of(call.tx, (row.member_arn for row in rows))
     return {
@@ -151,7 +151,7 @@ def list_channel_memberships_for_app_instance_user(call: Call) -> Record:
     """Page through the channels that a user is a member of, with its read markers."""
     user = authorize_user(call, call.params.get("AppInstanceUserArn"))
     page = window(call.params, "ListChannelMembershipsForAppInstanceUser", user, key=(int, str, str))
-    after = cast("Place", page.after or START)
+    after = cast("ChannelPlace", page.after or CHANNELS_START)
     rows, token = page.cut(channels_of_member_after(call.tx, user, after, page.fetch), lambda row: row.place)
     return {"ChannelMemberships": [membership_for_user(row) for row in rows], "NextToken": token}
 

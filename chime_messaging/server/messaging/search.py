@@ -28,7 +28,8 @@ def search_channels(call: Call) -> Record:
         scope += [str(field.exactly), *sorted(field.members)]
     page = window(call.params, *scope, key=(int, str))
     after = cast("Place", page.after or START)
-    found = channels_by_members(call.tx, instance, wanted, only, after, page.fetch)
+    within = all(_app_instance_of(arn) == instance for field in wanted for arn in field.members)
+    found = channels_by_members(call.tx, wanted, only, after, page.fetch) if within else []
     rows, token = page.cut(found, lambda channel: (channel.created, channel.arn))
     return {"Channels": [channel_summary(channel) for channel in rows], "NextToken": token}
 

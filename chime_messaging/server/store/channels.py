@@ -47,6 +47,8 @@ channels = Table(
     Index("channels_by_creation", "app_instance_arn", "created", "arn"),
     Index("channels_by_flow", "flow_arn"),
 )
+_EXPIRES = channels.c.expiration_days.is_not(None)
+Index("channels_that_expire", channels.c.arn, sqlite_where=_EXPIRES, postgresql_where=_EXPIRES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,13 @@ _PAGE = Statement(
     .order_by(channels.c.created, channels.c.arn)
     .limit(bindparam("count"))
 )
-_COUNT = Statement(
-    select(func.count()).select_from(channels).where(channels.c.app_instance_arn == bindparam("app_instance_arn"))
-)
 _ELASTIC = Statement(
     select(func.count())
     .select_from(channels)
     .where(channels.c.app_instance_arn == bindparam("app_instance_arn"), channels.c.elastic.is_not(None))
 )
 _OF_APP_INSTANCE = Statement(select(channels.c.arn).where(channels.c.app_instance_arn == bindparam("app_instance_arn")))
-_EXPIRING = Statement(select(channels).where(channels.c.expiration_days.is_not(None)))
+_EXPIRING = Statement(select(channels).where(_EXPIRES))
 
 
 def channel_of(row: Row) -> Channel:
@@ -148,11 +147,6 @@ def channels_after(
         count=count,
     )
     return [channel_of(row) for row in rows]
-
-
-def count_channels(tx: Transaction, app_instance_arn: str) -> int:
-    """How many channels an app instance has."""
-    return int(tx.first(_COUNT, app_instance_arn=app_instance_arn)[0])
 
 
 def count_elastic_channels(tx: Transaction, app_instance_arn: str) -> int:

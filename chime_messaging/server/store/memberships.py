@@ -21,9 +21,8 @@ from sqlalchemy import (
     update,
 )
 
-from chime_messaging.server.store.channels import Channel, channel_of, channels, on_channel_deleted
+from chime_messaging.server.store.channels import Channel, Place, channel_of, channels, on_channel_deleted
 from chime_messaging.server.store.database import Transaction, metadata
-from chime_messaging.server.store.moderators import moderators
 from chime_messaging.server.store.statements import Row, Statement
 from chime_messaging.server.store.users import users
 
@@ -39,7 +38,7 @@ memberships = Table(
     Column("updated", BigInteger, nullable=False),
     Column("read_marker", BigInteger),
     Column("preferences", Text),
-    Index("memberships_by_creation", "channel_arn", "created", "member_arn", "sub_channel_id"),
+    Index("memberships_by_creation", "channel_arn", "sub_channel_id", "created", "member_arn"),
     Index("memberships_by_member", "member_arn", "created", "channel_arn", "sub_channel_id"),
 )
 
@@ -68,13 +67,13 @@ class Membership:
     @property
     def place(self) -> Place:
         """Where a list of a channel's members goes on after this one."""
-        return (self.created, self.member_arn, self.sub_channel_id)
+        return (self.created, self.member_arn)
 
 
-Place = tuple[int, str, str]
-"""Where a page of a list by creation begins: after this time, ARN and sub-channel id."""
+ChannelPlace = tuple[int, str, str]
+"""Where a page of a user's channels begins: after this time, channel ARN and sub-channel id."""
 
-START: Place = (-1, "", "")
+CHANNELS_START: ChannelPlace = (-1, "", "")
 COLUMNS = len(memberships.columns)
 
 _C = memberships.c
@@ -83,12 +82,10 @@ _IS_IT = (
     _C.member_arn == bindparam("member"),
     _C.sub_channel_id == bindparam("sub_channel"),
 )
-_AFTER = tuple_(bindparam("created"), bindparam("arn"), bindparam("sub_channel"))
 
+# Sorted by us: with ORDER BY the database may go through all channels of the member in that order.
 _FIND = Statement(
-    select(memberships)
-    .where(_C.channel_arn == bindparam("channel"), _C.member_arn == bindparam("member"))
-    .order_by(_C.created, _C.sub_channel_id)
+    select(memberships).where(_C.channel_arn == bindparam("channel"), _C.member_arn == bindparam("member"))
 )
 _GROUPS = Statement(select(_C.channel_arn, _C.sub_channel_id).where(_C.member_arn == bindparam("member")))
 _OF_MEMBER = Statement(select(memberships).where(_C.member_arn == bindparam("member")).order_by(_C.created))
@@ -109,34 +106,16 @@ _OF_SUB_CHANNEL = Statement(
     .where(_C.channel_arn == bindparam("channel"), _C.sub_channel_id == bindparam("sub_channel"))
     .order_by(_C.created, _C.member_arn)
 )
-_MEMBER_MODERATORS = Statement(
-    select(_C.member_arn)
-    .join(moderators, (moderators.c.channel_arn == _C.channel_arn) & (moderators.c.moderator_arn == _C.member_arn))
-    .where(_C.channel_arn == bindparam("channel"))
-    .distinct()
-)
-_CANDIDATES = Statement(
-    select(users.c.arn).where(
-        users.c.app_instance_arn == bindparam("app_instance"), users.c.arn.in_(bindparam("arns", expanding=True))
-    )
+_HOMES = Statement(
+    select(users.c.arn, users.c.app_instance_arn).where(users.c.arn.in_(bindparam("arns", expanding=True)))
 )
 _PAGE = Statement(
     select(memberships)
     .where(
         _C.channel_arn == bindparam("channel"),
+        _C.sub_channel_id == bindparam("sub_channel"),
         _C.type == bindparam("type"),
-        tuple_(_C.created, _C.member_arn, _C.sub_channel_id) > _AFTER,
-    )
-    .order_by(_C.created, _C.member_arn, _C.sub_channel_id)
-    .limit(bindparam("count"))
-)
-_PAGE_OF_SUB_CHANNEL = Statement(
-    select(memberships)
-    .where(
-        _C.channel_arn == bindparam("channel"),
-        _C.type == bindparam("type"),
-        _C.sub_channel_id == bindparam("only_sub_channel"),
-        tuple_(_C.created, _C.member_arn, _C.sub_channel_id) > _AFTER,
+        tuple_(_C.created, _C.member_arn) > tuple_(bindparam("created"), bindparam("arn")),
     )
     .order_by(_C.created, _C.member_arn)
     .limit(bindparam("count"))
@@ -150,7 +129,11 @@ _PAGE_OF_MEMBER = Statement(
         _C.created.label("joined"),
     )
     .join(memberships, _C.channel_arn == channels.c.arn)
-    .where(_C.member_arn == bindparam("member"), tuple_(_C.created, _C.channel_arn, _C.sub_channel_id) > _AFTER)
+    .where(
+        _C.member_arn == bindparam("member"),
+        tuple_(_C.created, _C.channel_arn, _C.sub_channel_id)
+        > tuple_(bindparam("created"), bindparam("arn"), bindparam("sub_channel")),
+    )
     .order_by(_C.created, _C.channel_arn, _C.sub_channel_id)
     .limit(bindparam("count"))
 )
@@ -167,7 +150,7 @@ class ChannelOfMember:
     joined: int
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ChannelPlace:
         """Where a list of a member's channels goes on after this one."""
         return (self.joined, self.channel.arn, self.sub_channel_id)
 
@@ -189,7 +172,8 @@ def membership_of(row: Row) -> Membership:
 
 def find_memberships(tx: Transaction, channel_arn: str, member_arn: str) -> list[Membership]:
     """Load what memberships a user has in a channel: at most one, or several for a moderator of an elastic channel."""
-    return [membership_of(row) for row in tx.all(_FIND, channel=channel_arn, member=member_arn)]
+    held = [membership_of(row) for row in tx.all(_FIND, channel=channel_arn, member=member_arn)]
+    return sorted(held, key=lambda membership: (membership.created, membership.sub_channel_id))
 
 
 def members_among(tx: Transaction, channel_arn: str, arns: Iterable[str]) -> set[str]:
@@ -199,12 +183,7 @@ def members_among(tx: Transaction, channel_arn: str, arns: Iterable[str]) -> set
 
 def candidates_among(tx: Transaction, app_instance_arn: str, arns: Iterable[str]) -> set[str]:
     """Tell which of some ARNs are users or bots of an app instance, and so may become members of its channels."""
-    return {row[0] for row in tx.all(_CANDIDATES, app_instance=app_instance_arn, arns=list(arns))}
-
-
-def member_moderators(tx: Transaction, channel_arn: str) -> list[str]:
-    """Name the moderators of a channel that are members of it too."""
-    return [row[0] for row in tx.all(_MEMBER_MODERATORS, channel=channel_arn)]
+    return {row.arn for row in tx.all(_HOMES, arns=list(arns)) if row.app_instance_arn == app_instance_arn}
 
 
 def insert_memberships(tx: Transaction, rows: list[Membership]) -> None:
@@ -246,28 +225,24 @@ def memberships_of_sub_channel(tx: Transaction, channel_arn: str, sub_channel_id
 
 
 def memberships_after(
-    tx: Transaction, channel_arn: str, kind: str, sub_channel_id: str | None, after: Place, count: int
+    tx: Transaction, channel_arn: str, sub_channel_id: str, kind: str, after: Place, count: int
 ) -> list[Membership]:
-    """One page of a channel's memberships of a type (DEFAULT or HIDDEN), by creation.
-
-    With a sub-channel id only those in that part of the channel.
-    """
-    place = {"created": after[0], "arn": after[1], "sub_channel": after[2]}
-    if sub_channel_id is None:
-        rows = tx.all(_PAGE, channel=channel_arn, type=kind, count=count, **place)
-    else:
-        rows = tx.all(
-            _PAGE_OF_SUB_CHANNEL,
-            channel=channel_arn,
-            type=kind,
-            only_sub_channel=sub_channel_id,
-            count=count,
-            **place,
-        )
+    """One page of the memberships of a type (DEFAULT or HIDDEN) in a channel or a part of it, by creation."""
+    rows = tx.all(
+        _PAGE,
+        channel=channel_arn,
+        sub_channel=sub_channel_id,
+        type=kind,
+        created=after[0],
+        arn=after[1],
+        count=count,
+    )
     return [membership_of(row) for row in rows]
 
 
-def channels_of_member_after(tx: Transaction, member_arn: str, after: Place, count: int) -> list[ChannelOfMember]:
+def channels_of_member_after(
+    tx: Transaction, member_arn: str, after: ChannelPlace, count: int
+) -> list[ChannelOfMember]:
     """One page of the channels that a user is a member of, by when it joined."""
     rows = tx.all(_PAGE_OF_MEMBER, member=member_arn, created=after[0], arn=after[1], sub_channel=after[2], count=count)
     return [

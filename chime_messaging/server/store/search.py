@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
 
 from chime_messaging.server.store.channels import Channel, Place, channel_of, channels
 from chime_messaging.server.store.database import Transaction
@@ -23,20 +23,21 @@ class Wanted:
 
 def channels_by_members(
     tx: Transaction,
-    app_instance_arn: str,
     wanted: Sequence[Wanted],
     only_of: str | None,
     after: Place,
     count: int,
 ) -> list[Channel]:
-    """One page of the channels that meet all of `wanted`, by creation; with `only_of`, of that user's channels."""
+    """One page of the channels that meet all of `wanted`, by creation; with `only_of`, of that user's channels.
+
+    Members belong to one app instance, and so do their channels.
+    """
     conditions = [condition for field in wanted for condition in _conditions(field)]
     if only_of is not None:
         conditions.append(_has_member(only_of))
     query = (
         select(channels)
         .where(
-            channels.c.app_instance_arn == app_instance_arn,
             tuple_(channels.c.created, channels.c.arn) > tuple_(literal(after[0]), literal(after[1])),
             *conditions,
         )
@@ -57,8 +58,9 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _has_member(arn: str, *, visible: bool = False) -> ColumnElement[bool]:
-    # IN and not EXISTS: the database starts from the few channels of a member, not from all channels.
+    # IN and not EXISTS, and no condition on the app instance, which the members imply: so the database starts from the
+    # channels of a member and not from all channels.
     found = select(memberships.c.channel_arn).where(memberships.c.member_arn == arn)
     if visible:
         found = found.where(memberships.c.type == "DEFAULT")
-    return and_(channels.c.arn.in_(found))
+    return channels.c.arn.in_(found)

@@ -1,11 +1,8 @@
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from chime_messaging.server.configuration import Authorization
 from chime_messaging.server.identity import app_instances
-from chime_messaging.server.messaging import quotas
 from chime_messaging.server.notices import Deliver, Dissolve, Join, Stream
 from chime_messaging.server.rest.shapes import body
 from chime_messaging.server.store.channels import channels, on_channel_deleted, update_channel
@@ -230,16 +227,6 @@ def test_with_trust_anybody_creates_runs_and_joins(chat: Chat, inboxes: Inboxes)
     foreign = nobody.replace("11111111", "22222222")
     params = {"AppInstanceArn": chat.instance, "Name": "x"}
     assert chat.refused("CreateChannel", foreign, **params) == "ForbiddenException"
-
-
-def test_the_number_of_channels_is_limited_where_quotas_hold(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quotas, "CHANNELS_PER_APP_INSTANCE", 1)
-    ann = chat.user("Ann")
-    create(chat, ann)
-    params = {"AppInstanceArn": chat.instance, "Name": "x"}
-    assert chat.refused("CreateChannel", ann, **params) == "ResourceLimitExceededException"
-    chat.configuration = replace(chat.configuration, quotas=False)
-    create(chat, ann)
 
 
 def test_channels_go_with_their_app_instance(chat: Chat, inboxes: Inboxes) -> None:
