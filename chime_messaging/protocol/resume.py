@@ -113,12 +113,15 @@ class Resume:
         """Whether nothing is being recovered: every event passes directly."""
         return self._planned and not self._listings and not self._held
 
+    def opened(self, moment: datetime) -> None:
+        """Say that a socket is open. What was said before the first one that leads to a session was not missed."""
+        if not self._established:
+            self.seen.floor = self._service_time(moment)
+
     def established(self, moment: datetime) -> bool:
         """Say that the session is established; return whether something may have been missed."""
         self._heard = self._complete_again = self._service_time(moment)
         if self._since is None:
-            if not self._established:
-                self.seen.floor = self._heard
             self._established = True
             return False
         self._planned = False

@@ -264,6 +264,8 @@ class MessagingSession:
             return
         try:
             self._tell(protocol.opened(anyio.current_time()))
+            if self._resume is not None:
+                self._resume.opened(self._clock())
             error = await self._live_on(transport)
             # The catch-up has ended here, so nothing is told after the loss that belongs before it.
             if self._resume is not None:
@@ -276,6 +278,7 @@ class MessagingSession:
 
     async def _live_on(self, transport: Transport) -> ChimeError | None:
         """Receive until the connection is lost, and return the error; None when the protocol's deadline has passed."""
+        emit = self._hub.emit
         async with anyio.create_task_group() as tasks:
             while True:
                 try:
@@ -291,10 +294,11 @@ class MessagingSession:
                     self._established(tasks)
                 if self._resume is not None:
                     events = self._resume.live(events, self._clock())
-                if len(events) <= BATCH:
-                    self._tell(events)
-                else:
+                if len(events) > BATCH:
                     await self._tell_all(events)
+                    continue
+                for event in events:
+                    emit(event)
             tasks.cancel_scope.cancel()
         return error
 
@@ -307,6 +311,7 @@ class MessagingSession:
         return None
 
     def _established(self, connection: TaskGroup) -> None:
+        logger.info("Session %s of %s is established", self.session_id, self.user_arn)
         if self._ready is not None:
             self._ready.set()
         if self._resume is not None and self._resume.established(self._clock()):
@@ -315,12 +320,9 @@ class MessagingSession:
     # Telling
 
     def _tell(self, events: Sequence[Event]) -> None:
-        emit = self._hub.emit
         for event in events:
-            kind = type(event)
-            if kind in _LOGGED:
-                _log(event, self.user_arn)
-            emit(event)
+            _log(event, self.user_arn)
+            self._hub.emit(event)
 
     async def _tell_all(self, events: Sequence[Event]) -> None:
         # Shielded: these count as told already, and a lost connection must not swallow them.
@@ -381,13 +383,8 @@ class MessagingSession:
             await anyio.sleep(self._backoff.delay(tries - 1, self._rng()))
 
 
-_LOGGED = frozenset({SessionEstablished, ReconnectScheduled, SessionStopped})
-
-
 def _log(event: Event, user_arn: str) -> None:
-    if isinstance(event, SessionEstablished):
-        logger.info("Session %s of %s is established", event.session_id, user_arn)
-    elif isinstance(event, ReconnectScheduled):
+    if isinstance(event, ReconnectScheduled):
         logger.warning(
             "Session of %s: not connected (%d %s), try %d in %.1f s",
             user_arn,
