@@ -27,7 +27,7 @@ from chime_messaging.server.app import App
 from chime_messaging.server.broker import MAX_CONNECTIONS_PER_USER, Broker
 from chime_messaging.server.callbacks import CallbackRunner, ProcessorRegistry
 from chime_messaging.server.configuration import ServerConfiguration
-from chime_messaging.server.connections import Listener
+from chime_messaging.server.connections import Connection, Listener
 from chime_messaging.server.control import PlannedFailures
 from chime_messaging.server.janitor import Janitor
 from chime_messaging.server.metrics import Metrics
@@ -212,19 +212,19 @@ async def _listening(
 
 async def _drain(state: ServerState, connections: _Connections, broker: Broker) -> None:
     """Let requests finish, then close the websockets, so that they still get what the last requests did."""
-    requests = set(state.tasks)
-    if requests:
-        await asyncio.wait(requests, timeout=DRAIN_TIMEOUT)
-    await broker.shutdown()
     for connection in list(connections):
-        connection.shutdown()
-    try:
-        async with asyncio.timeout(DRAIN_TIMEOUT):
-            await connections.empty.wait()
-    except TimeoutError:
-        _log.warning("%d connections were open when the server stopped", len(connections))
-        for task in set(state.tasks):
-            task.cancel()
+        if not isinstance(connection, Connection):
+            connection.shutdown()
+    if state.tasks:
+        await asyncio.wait(set(state.tasks), timeout=DRAIN_TIMEOUT)
+    await broker.shutdown()
+    stalled = [connection for connection in connections if not isinstance(connection, Connection)]
+    if stalled:
+        _log.warning("%d requests had not come to their end when the server stopped", len(stalled))
+        for connection in stalled:
+            connection.transport.abort()
+    async with asyncio.timeout(DRAIN_TIMEOUT):
+        await connections.empty.wait()
 
 
 async def _keep_date(state: ServerState) -> None:

@@ -5,10 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from chime_messaging.server import serving
+from chime_messaging.server.configuration import ServerConfiguration
+from chime_messaging.server.local_server import LocalServer
 
 PROGRAM = """
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
@@ -21,6 +26,28 @@ serve(
 )
 print("stopped", flush=True)
 """
+
+
+def test_a_client_that_stalls_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "DRAIN_TIMEOUT", 0.2)
+    with ExitStack() as stack:
+        with LocalServer() as server:
+            stalled = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+            stalled.sendall(
+                b"POST /app-instances HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n"
+            )
+            assert b"100 Continue" in stalled.recv(4096)
+            idle = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+        assert idle.recv(4096) == b""
+        with suppress(ConnectionResetError):
+            assert stalled.recv(4096) == b""
+
+
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0"])
+def test_it_listens_where_it_is_told_and_names_an_address_that_works(host: str) -> None:
+    with LocalServer(ServerConfiguration(host=host, port=0)) as server:
+        client = server.client("chime-sdk-messaging")
+        assert client.get_messaging_session_endpoint()["Endpoint"]["Url"] == server.url.removeprefix("http://")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

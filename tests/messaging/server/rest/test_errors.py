@@ -63,7 +63,7 @@ def test_every_modelled_error_is_read_back_by_the_official_client(service: str) 
     for shape in model.error_shapes:
         written = answer(service, Fault(shape.name, "text"), "id")
         raw = {"status_code": written.status, "headers": {"x-amzn-errortype": written.name}, "body": written.body}
-        parsed = botocore.parsers.create_parser("rest-json").parse(raw, None)
+        parsed = botocore.parsers.create_parser("rest-json").parse(raw, None)  # type: ignore[arg-type]
         assert parsed["Error"]["Code"] == written.name
         assert parsed["Error"]["Message"] == "text"
         assert parsed["ResponseMetadata"]["HTTPStatusCode"] == shape.metadata["error"]["httpStatusCode"]

@@ -44,7 +44,7 @@ def presigned(expires: int = 10, unescaped: str = "") -> tuple[str, datetime]:
     request = AWSRequest("GET", url)
     signer = SigV4QueryAuth(Credentials("AKIDEXAMPLE", "secret", "token/+="), "chime", "us-east-1", expires)
     signer.add_auth(request)
-    base, _, _ = request.url.partition("&X-Amz-Signature=")
+    base, _, _ = str(request.url).partition("&X-Amz-Signature=")
     for character in unescaped:
         base = base.replace(quote(character, safe=""), character)
     again = AWSRequest("GET", base)
