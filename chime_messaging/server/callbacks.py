@@ -39,6 +39,7 @@ MAX_QUEUED = 4096
 MAX_CONCURRENT = 32
 _MAX_ANSWER_BYTES = 256 * 1024
 _PAGE = 256
+_RETRY = 1.0
 _REMEMBERED = 4 * MAX_QUEUED
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class ProcessorRegistry:
 
     def __init__(self) -> None:
         self._processors: dict[str, Processor] = {}
+        self._watchers: list[Callable[[], None]] = []
 
     def register(self, arn: str, processor: Processor) -> None:
         """Have `processor` called for a Lambda function, or for a Lex bot alias or app instance bot.
@@ -76,10 +78,17 @@ class ProcessorRegistry:
         elif not callable(processor):
             raise ConfigurationError("processor", "is neither a function nor an http or https URL")
         self._processors[arn] = processor
+        for changed in tuple(self._watchers):
+            changed()
 
     def unregister(self, arn: str) -> None:
         """Forget what was registered for an ARN, if anything was."""
         self._processors.pop(arn, None)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have `changed` called after each registration, in the thread that registers; call the result to end that."""
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed)
 
     def find(self, *arns: str) -> Processor | None:
         """Look up the first of some ARNs that something is registered for."""
@@ -114,12 +123,16 @@ class CallbackRunner:
         self._queue: asyncio.Queue[Invoke | Join] = asyncio.Queue(queue_limit)
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._reload = asyncio.Event()
+        self._unwatch: Callable[[], None] | None = None
+        self._newest_old = -1
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._client: httpx.AsyncClient | None = None
         self._client_lock = asyncio.Lock()
         self._owner: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._unwatch = self.processors.watch(lambda: loop.call_soon_threadsafe(self._reload.set))
         self._reload.set()
         self._owner = asyncio.create_task(self._run(), name="chime-callbacks")
         return self
@@ -127,6 +140,8 @@ class CallbackRunner:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._unwatch is not None:
+            self._unwatch()
         if self._owner is not None:
             self._owner.cancel()
             await asyncio.wait([self._owner])
@@ -156,18 +171,37 @@ class CallbackRunner:
                 tasks.create_task(self._handle(notice))
 
     async def _read_pending(self) -> None:
-        """Queue what the database still waits for: after the start, and whenever the queue has been full."""
+        """Queue what the database still waits for: after the start, a registration, and an overflow of the queue.
+
+        What an earlier run of the server left behind waits for its processor to be registered; only what is new fails
+        without one.
+        """
+        starting = True
         while True:
             await self._reload.wait()
             self._reload.clear()
-            after = -1
-            while runs := await self._database.run(partial(_page_of_runs, after=after)):
-                after = runs[-1].created
-                for run in runs:
-                    if run.callback_id not in self._seen:
-                        notice = Invoke(run.processor_arn, run.payload.encode(), run.callback_id)
-                        self._see(notice)
-                        await self._queue.put(notice)
+            try:
+                await self._queue_pending(starting=starting)
+                starting = False
+            except Exception:
+                _log.exception("pending messages cannot be read; another try in %g s", _RETRY)
+                await asyncio.sleep(_RETRY)
+                self._reload.set()
+
+    async def _queue_pending(self, *, starting: bool) -> None:
+        after = -1
+        while runs := await self._database.run(partial(_page_of_runs, after=after)):
+            after = runs[-1].created
+            if starting:
+                self._newest_old = after
+            for run in runs:
+                if run.callback_id not in self._seen and not self._must_wait(run):
+                    notice = Invoke(run.processor_arn, run.payload.encode(), run.callback_id)
+                    self._see(notice)
+                    await self._queue.put(notice)
+
+    def _must_wait(self, run: FlowRun) -> bool:
+        return run.created <= self._newest_old and self.processors.find(run.processor_arn) is None
 
     def _see(self, notice: Invoke | Join) -> None:
         if isinstance(notice, Invoke) and notice.callback_id:

@@ -9,7 +9,7 @@ from chime_messaging.ids import app_instance_arn, parse_arn
 from chime_messaging.server.configuration import LOCAL_ACCOUNT, ServerConfiguration
 from chime_messaging.server.faults import Fault
 from chime_messaging.server.messaging import flows, messages, preferences, read_markers, retention, streaming
-from chime_messaging.server.notices import Deliver, Dissolve, Join, Leave, Notice, Stream
+from chime_messaging.server.notices import Deliver, Notice
 from chime_messaging.server.operations import HANDLERS, Call
 from chime_messaging.server.store.app_instances import add_admin, add_app_instance
 from chime_messaging.server.store.channels import Channel, insert_channel

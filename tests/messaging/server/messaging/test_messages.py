@@ -126,7 +126,7 @@ def test_attributes_are_limited_in_total(chat: Chat, cast: Cast, size: int) -> N
         {"SubChannelId": "part"},
         {"Target": [{}]},
     ],
-    ids=lambda extra: "-".join(extra),
+    ids="-".join,
 )
 def test_members_that_do_not_go_together_are_refused(chat: Chat, cast: Cast, extra: dict[str, Any]) -> None:
     assert chat.refused("SendChannelMessage", cast.ada, **{**draft(cast.channel), **extra}) == "BadRequestException"

@@ -56,6 +56,8 @@ def test_a_configuration_goes_with_its_app_instance(chat: Chat) -> None:
     assert chat.refused("GetMessagingStreamingConfigurations", **instance) == "NotFoundException"
 
 
-@pytest.mark.parametrize("name", ["chime-messaging-", "chime-messaging-a/b", "chime-messaging-a\n", "chime-messaging-ä"])
+@pytest.mark.parametrize(
+    "name", ["chime-messaging-", "chime-messaging-a/b", "chime-messaging-a\n", "chime-messaging-ä"]
+)
 def test_a_stream_name_cannot_leave_its_folder(name: str) -> None:
     assert stream_name(f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}") is None
