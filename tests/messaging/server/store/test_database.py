@@ -1,71 +1,20 @@
 import asyncio
-import os
-import sqlite3
-import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import BigInteger, Column, Table, Text, bindparam, create_engine, delete, event, insert, select
+from sqlalchemy import delete, insert
 
 from chime_messaging.errors import UsageError
 from chime_messaging.server.notices import Disconnect, Notice
-from chime_messaging.server.store import engine
 from chime_messaging.server.store.database import (
     Database,
     DatabaseClosedError,
-    SchemaVersionError,
-    Statement,
     Transaction,
-    metadata,
 )
-
-notes = Table(
-    "test_notes",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-)
-ADD = Statement(insert(notes).values(name=bindparam("name"), at=bindparam("at")))
-FIND = Statement(select(notes.c.name, notes.c.at).where(notes.c.name == bindparam("name")))
-ALL = Statement(select(notes.c.name, notes.c.at).order_by(notes.c.at))
-
-
-def add(name: str) -> Callable[[Transaction], int]:
-    def work(tx: Transaction) -> int:
-        tx.execute(ADD, name=name, at=tx.now)
-        tx.notify(Disconnect(name, 4003, ""))
-        return tx.now
-
-    return work
-
-
-def names(tx: Transaction) -> list[str]:
-    return [row.name for row in tx.all(ALL)]
-
-
-async def reach(condition: Callable[[], bool]) -> None:
-    """Let the other tasks go on until they have come that far."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("never came so far")
-
-
-class Gate:
-    """A work that holds the database's thread until it is opened, so that others queue up behind it."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.open = threading.Event()
-
-    def __call__(self, tx: Transaction) -> None:
-        self.entered.set()
-        assert self.open.wait(10)
+from tests.messaging.server.store.notes import ADD, ALL, Gate, add, names, notes, reach
 
 
 def test_works_that_wait_together_share_one_commit() -> None:
@@ -206,81 +155,6 @@ def test_reading_does_not_use_up_time() -> None:
     assert asyncio.run(main()) == [1001, 1001, 1001]
 
 
-def test_time_goes_on_after_a_restart_even_if_the_clock_was_set_back(tmp_path: Path) -> None:
-    path = tmp_path / "chime.db"
-
-    async def write(name: str, now: int) -> int:
-        async with Database(path, clock=lambda: now) as database:
-            return await database.run(add(name))
-
-    assert asyncio.run(write("a", 5000)) == 5000
-    assert asyncio.run(write("b", 1000)) == 5001
-
-
-def test_what_was_written_is_there_after_closing_and_opening(tmp_path: Path) -> None:
-    path = tmp_path / "chime.db"
-
-    async def write() -> None:
-        async with Database(path) as database:
-            await asyncio.gather(*(database.run(add(f"n{i}")) for i in range(50)))
-
-    async def read() -> list[str]:
-        async with Database(f"sqlite:///{path}") as database:
-            return await database.run(names)
-
-    asyncio.run(write())
-    assert sorted(asyncio.run(read())) == sorted(f"n{i}" for i in range(50))
-
-
-def test_a_file_is_written_ahead_and_synchronously(tmp_path: Path) -> None:
-    def pragma(tx: Transaction, name: str) -> Any:
-        return tx.connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-
-    async def main() -> None:
-        async with Database(tmp_path / "chime.db") as database:
-            assert await database.run(lambda tx: pragma(tx, "journal_mode")) == "wal"
-            assert await database.run(lambda tx: pragma(tx, "synchronous")) == 2
-            assert await database.run(lambda tx: pragma(tx, "foreign_keys")) == 1
-
-    asyncio.run(main())
-
-
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "chime.db"
-
-    async def touch() -> None:
-        async with Database(path) as database:
-            await database.run(add("a"))
-
-    asyncio.run(touch())
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE server_state SET schema_version = 99")
-    connection.close()
-    with pytest.raises(SchemaVersionError, match="99"):
-        asyncio.run(touch())
-
-
-def test_a_file_that_cannot_be_opened_says_so_on_entering(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with Database(tmp_path / "missing" / "chime.db"):
-            raise AssertionError("entered")
-
-    with pytest.raises(Exception, match="unable to open database file"):
-        asyncio.run(main())
-
-
-def test_a_file_that_is_no_database_says_so_on_entering(tmp_path: Path) -> None:
-    path = tmp_path / "chime.db"
-    path.write_bytes(os.urandom(8192))
-
-    async def main() -> None:
-        async with Database(path):
-            raise AssertionError("entered")
-
-    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        asyncio.run(main())
-
-
 def test_work_before_and_after_the_database_is_open_is_refused() -> None:
     async def main() -> None:
         database = Database()
@@ -347,166 +221,53 @@ def test_a_broker_that_fails_leaves_no_caller_hanging() -> None:
     assert [str(problem["exception"]) for problem in problems] == ["broker"]
 
 
-def test_a_statement_with_a_list_reads_like_a_compiled_one() -> None:
-    listed = Statement(select(notes.c.name, notes.c.at).where(notes.c.name.in_(bindparam("names", expanding=True))))
-
-    async def main() -> None:
-        async with Database() as database:
-            for name in "abc":
-                await database.run(add(name))
-            rows = await database.run(lambda tx: tx.all(listed, names=["a", "c"]))
-            assert sorted(row.name for row in rows) == ["a", "c"]
-            row = await database.run(lambda tx: tx.first(FIND, name="b"))
-            name, at = row
-            assert (row.name, row.at, row[0]) == (name, at, "b")
-            assert await database.run(lambda tx: tx.first(FIND, name="z")) is None
-
-    asyncio.run(main())
-
-
-def test_compiled_and_composed_statements_share_the_transaction() -> None:
-    def work(tx: Transaction) -> list[str]:
-        tx.execute(ADD, name="compiled", at=1)
-        tx.connection.execute(insert(notes).values(name="composed", at=2))
-        found = [row.name for row in tx.connection.execute(select(notes.c.name).order_by(notes.c.at))]
-        assert found == names(tx)
-        return found
-
-    async def main() -> None:
-        async with Database() as database:
-            with pytest.raises(IndexError):
-                await database.run(lambda tx: (work(tx), names(tx)[2:][0]))
-            assert await database.run(names) == []
-            assert await database.run(work) == ["compiled", "composed"]
-
-    asyncio.run(main())
-
-
-def test_the_general_path_for_other_databases_keeps_the_same_promises(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Any URL but SQLite's goes through SQLAlchemy alone; here SQLite itself is driven that way.
-    def general(url: Any) -> Any:
-        made = create_engine(url)
-        event.listen(made, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-        event.listen(made, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-        return made
-
-    monkeypatch.setattr(engine, "sqlite_driver", lambda connection: None)
-    monkeypatch.setattr("chime_messaging.server.store.database.open_engine", general)
-
-    def spoil(tx: Transaction) -> None:
-        tx.execute(ADD, name="spoiled", at=1)
-        raise LookupError
-
-    async def main() -> None:
-        async with Database(tmp_path / "chime.db") as database:
-            first, spoiled, last = await asyncio.gather(
-                database.run(add("a")), database.run(spoil), database.run(add("b")), return_exceptions=True
-            )
-            assert isinstance(spoiled, LookupError)
-            assert await database.run(names) == ["a", "b"]
-            assert isinstance(first, int)
-            assert isinstance(last, int)
-            assert first < last
-
-    asyncio.run(main())
-
-
-def test_a_disk_that_is_full_fails_the_work_and_reading_goes_on(tmp_path: Path) -> None:
-    seen: list[Notice] = []
-
-    def fill(tx: Transaction) -> None:
-        pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar()
-        tx.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        tx.execute(ADD, name="x" * 100_000, at=1)
-
-    async def main() -> None:
-        async with Database(tmp_path / "chime.db", on_commit=seen.extend) as database:
-            await database.run(add("before"))
-            with pytest.raises(Exception, match="full"):
-                await asyncio.wait_for(database.run(fill), 10)
-            assert await database.run(names) == ["before"]
-            with pytest.raises(Exception, match="full"):
-                await database.run(add("y" * 100_000))
-            await database.run(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count = 1000000").scalar())
-            await database.run(add("after"))
-            assert await database.run(names) == ["before", "after"]
-
-    asyncio.run(main())
-    assert seen == [Disconnect("before", 4003, ""), Disconnect("after", 4003, "")]
-
-
-def test_two_databases_in_a_process_compile_a_statement_once_and_both_read_it() -> None:
-    fresh = Statement(select(notes.c.name, notes.c.at).where(notes.c.name == bindparam("name")))
-    problems: list[BaseException] = []
-    start = threading.Barrier(4)
-
-    async def main() -> None:
-        async with Database() as database:
-            await database.run(add("a"))
-            start.wait(10)
-            for _ in range(50):
-                row = await database.run(lambda tx: tx.first(fresh, name="a"))
-                assert row.name == "a"
-
-    def run() -> None:
-        try:
-            asyncio.run(main())
-        except BaseException as problem:
-            problems.append(problem)
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert problems == []
-
-
 Step = tuple[str, str, bool]
 steps = st.lists(st.tuples(st.sampled_from(["put", "drop"]), st.sampled_from("abcd"), st.booleans()), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
-@given(steps, st.integers(1, 7))
-def test_any_mix_of_works_comes_to_what_they_come_to_one_by_one(plan: list[Step], batch_limit: int) -> None:
-    put = insert(notes).prefix_with("OR REPLACE")
-    expected: dict[str, int] = {}
+def outcome(plan: list[Step]) -> tuple[dict[str, int], list[str]]:
+    """The rows and the notices that the works of a plan leave behind, one after another."""
+    rows: dict[str, int] = {}
     told: list[str] = []
-    seen: list[str] = []
-
-    def work(number: int, step: Step) -> Callable[[Transaction], int]:
-        def run(tx: Transaction) -> int:
-            action, name, fails = step
-            tx.notify(Disconnect(str(number), 4003, ""))
-            if action == "put":
-                tx.connection.execute(put.values(name=name, at=number))
-            else:
-                tx.connection.execute(delete(notes).where(notes.c.name == name))
-            if fails:
-                raise LookupError(number)
-            return number
-
-        return run
-
     for number, (action, name, fails) in enumerate(plan):
         if fails:
             continue
         told.append(str(number))
         if action == "put":
-            expected[name] = number
+            rows[name] = number
         else:
-            expected.pop(name, None)
+            rows.pop(name, None)
+    return rows, told
+
+
+def work_of(number: int, step: Step) -> Callable[[Transaction], int]:
+    def work(tx: Transaction) -> int:
+        action, name, fails = step
+        tx.notify(Disconnect(str(number), 4003, ""))
+        tx.connection.execute(delete(notes).where(notes.c.name == name))
+        if action == "put":
+            tx.connection.execute(insert(notes).values(name=name, at=number))
+        if fails:
+            raise LookupError(number)
+        return number
+
+    return work
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps, st.integers(1, 7))
+def test_any_mix_of_works_comes_to_what_they_come_to_one_by_one(plan: list[Step], batch_limit: int) -> None:
+    rows, told = outcome(plan)
+    seen: list[str] = []
 
     def on_commit(notices: list[Notice]) -> None:
         seen.extend(notice.user_arn for notice in notices if isinstance(notice, Disconnect))
 
     async def main() -> None:
         async with Database(batch_limit=batch_limit, on_commit=on_commit) as database:
-            works = [database.run(work(number, step)) for number, step in enumerate(plan)]
+            works = [database.run(work_of(number, step)) for number, step in enumerate(plan)]
             results = await asyncio.gather(*works, return_exceptions=True)
-            assert await database.run(lambda tx: {row.name: row.at for row in tx.all(ALL)}) == expected
+            assert await database.run(lambda tx: {row.name: row.at for row in tx.all(ALL)}) == rows
         for number, (result, step) in enumerate(zip(results, plan, strict=True)):
             assert isinstance(result, LookupError) if step[2] else result == number
 
