@@ -20,7 +20,7 @@ from chime_messaging.errors import ConfigurationError, ConflictError, ForbiddenE
 from chime_messaging.ids import is_resource_id, new_uuid, require_arn
 from chime_messaging.server.configuration import LOCAL_ACCESS_KEY, LOCAL_REGION, LOCAL_SECRET_KEY
 from chime_messaging.sessions.channels import Channel, Channels
-from chime_messaging.sessions.memberships import each, paged
+from chime_messaging.sessions.pages import Items
 
 LOCAL_APP_INSTANCE = "chime"
 """Name of the app instance that is made on a local server."""
@@ -52,7 +52,7 @@ class Directory:
         return self._app_instance
 
     async def _find_app_instance(self) -> str:
-        found = [item async for item in each(paged(self.identity.call, "ListAppInstances"), "AppInstances")]
+        found = [item async for item in Items(self.identity.call, "ListAppInstances", "AppInstances", dict)]
         named = [item for item in found if item.get("Name") == LOCAL_APP_INSTANCE]
         if self.local and not named and len(found) != 1:
             made = await self.identity.call("CreateAppInstance", Name=LOCAL_APP_INSTANCE)

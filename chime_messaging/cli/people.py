@@ -9,7 +9,7 @@ import msgspec
 
 from chime_messaging.cli.directory import directory
 from chime_messaging.errors import ConfigurationError, ConflictError
-from chime_messaging.sessions.memberships import each, paged
+from chime_messaging.sessions.pages import Items
 
 
 def create_user(name: str, *, admin: bool, url: str | None, app_instance: str | None) -> None:
@@ -27,8 +27,10 @@ def list_users(*, json: bool, url: str | None, app_instance: str | None) -> None
 
     async def work() -> None:
         async with directory(url, app_instance) as names:
-            pages = paged(names.identity.call, "ListAppInstanceUsers", AppInstanceArn=await names.app_instance())
-            async for user in each(pages, "AppInstanceUsers"):
+            app = await names.app_instance()
+            async for user in Items(
+                names.identity.call, "ListAppInstanceUsers", "AppInstanceUsers", dict, AppInstanceArn=app
+            ):
                 _print_item(user.get("Name") or "", user["AppInstanceUserArn"], user if json else None)
 
     anyio.run(work)

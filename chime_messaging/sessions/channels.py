@@ -6,17 +6,18 @@ block the event loop; throttled calls wait and try again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from chime_messaging.aws.control_plane import ControlPlane
 from chime_messaging.errors import ConfigurationError, LimitError, UsageError
 from chime_messaging.ids import require_arn
-from chime_messaging.sessions.history import EventSource, follow, require_aware, to_message
-from chime_messaging.sessions.memberships import ChannelMembers, each, paged
+from chime_messaging.sessions.history import EventSource, LiveMessages, require_aware, to_message
+from chime_messaging.sessions.memberships import ChannelMembers
+from chime_messaging.sessions.pages import Items
 from chime_messaging.wire import limits, payloads
 from chime_messaging.wire.payloads import (
     ChannelMessage,
@@ -30,6 +31,8 @@ from chime_messaging.wire.payloads import (
     SentMessage,
     SubChannelSummary,
 )
+
+T = TypeVar("T")
 
 AnyMessage = str | ChannelMessage | SentMessage
 """A message, or its id."""
@@ -202,7 +205,7 @@ class Channel(ChannelMembers):
         require_aware("since", since)
         require_aware("until", until)
 
-        def listing(start: datetime | None, end: datetime | None) -> AsyncIterator[ChannelMessage]:
+        def listing(start: datetime | None, end: datetime | None) -> Items[ChannelMessage]:
             return self._stored(start, end, "DESCENDING" if newest_first else "ASCENDING", sub_channel_id)
 
         if not live:
@@ -211,25 +214,25 @@ class Channel(ChannelMembers):
             raise ConfigurationError("live", "goes on from the past into the future: not with until or newest_first")
         if self._source is None:
             raise UsageError("live messages need a session: use session.channel(arn)")
-        return follow(self._source, self.arn, listing, since=since, sub_channel_id=sub_channel_id)
+        return LiveMessages(self._source, self.arn, listing, since=since, sub_channel_id=sub_channel_id)
 
-    async def _stored(
+    def _stored(
         self,
         since: datetime | None,
         until: datetime | None,
         order: Literal["ASCENDING", "DESCENDING"],
         sub_channel_id: str | None,
-    ) -> AsyncIterator[ChannelMessage]:
-        pages = paged(
+    ) -> Items[ChannelMessage]:
+        return Items(
             self._call,
             "ListChannelMessages",
+            "ChannelMessages",
+            lambda item: to_message(item, self.arn),
             SortOrder=order,
             NotBefore=since,
             NotAfter=until,
             SubChannelId=sub_channel_id,
         )
-        async for item in each(pages, "ChannelMessages"):
-            yield to_message(item, self.arn)
 
     # The channel itself
 
@@ -250,10 +253,9 @@ class Channel(ChannelMembers):
         """Remove the channel, its messages and memberships, at once and for good. Official name: DeleteChannel."""
         await self._call("DeleteChannel")
 
-    async def sub_channels(self) -> AsyncIterator[SubChannelSummary]:
+    def sub_channels(self) -> Items[SubChannelSummary]:
         """Iterate over the parts of an elastic channel. Official name: ListSubChannels."""
-        async for item in each(paged(self._call, "ListSubChannels"), "SubChannels"):
-            yield msgspec.convert(item, SubChannelSummary)
+        return Items(self._call, "ListSubChannels", "SubChannels", _to(SubChannelSummary))
 
 
 class Channels:
@@ -333,7 +335,7 @@ class Channels:
         )
         return self.channel(response["ChannelArn"])
 
-    async def mine(self, *, user_arn: str | None = None) -> AsyncIterator[MembershipForUser]:
+    def mine(self, *, user_arn: str | None = None) -> Items[MembershipForUser]:
         """Iterate over the channels of the bearer, read markers included.
 
         Official name: ListChannelMembershipsForAppInstanceUser.
@@ -341,31 +343,38 @@ class Channels:
         Args:
             user_arn: Somebody else's channels; administrators only.
         """
-        pages = paged(
-            self._call, "ListChannelMembershipsForAppInstanceUser", AppInstanceUserArn=user_arn or self.bearer
+        return Items(
+            self._call,
+            "ListChannelMembershipsForAppInstanceUser",
+            "ChannelMemberships",
+            _to(MembershipForUser),
+            AppInstanceUserArn=user_arn or self.bearer,
         )
-        async for item in each(pages, "ChannelMemberships"):
-            yield msgspec.convert(item, MembershipForUser)
 
-    async def moderated(self) -> AsyncIterator[payloads.Channel]:
+    def moderated(self) -> Items[payloads.Channel]:
         """Iterate over the channels that the bearer moderates.
 
         Official name: ListChannelsModeratedByAppInstanceUser.
         """
-        pages = paged(self._call, "ListChannelsModeratedByAppInstanceUser", AppInstanceUserArn=self.bearer)
-        async for item in each(pages, "Channels"):
-            yield msgspec.convert(item["ChannelSummary"], payloads.Channel)
+        return Items(
+            self._call,
+            "ListChannelsModeratedByAppInstanceUser",
+            "Channels",
+            lambda item: msgspec.convert(item["ChannelSummary"], payloads.Channel),
+            AppInstanceUserArn=self.bearer,
+        )
 
-    async def all(self, *, privacy: ChannelPrivacy | None = None) -> AsyncIterator[payloads.Channel]:
+    def all(self, *, privacy: ChannelPrivacy | None = None) -> Items[payloads.Channel]:
         """Iterate over the app instance's channels: the PUBLIC ones; administrators may ask for PRIVATE.
 
         Official name: ListChannels.
         """
-        pages = paged(self._call, "ListChannels", AppInstanceArn=self._app_instance, Privacy=privacy)
-        async for item in each(pages, "Channels"):
-            yield msgspec.convert(item, payloads.Channel)
+        convert = _to(payloads.Channel)
+        return Items(
+            self._call, "ListChannels", "Channels", convert, AppInstanceArn=self._app_instance, Privacy=privacy
+        )
 
-    async def search(self, members: Iterable[str], *, exactly: bool = False) -> AsyncIterator[payloads.Channel]:
+    def search(self, members: Iterable[str], *, exactly: bool = False) -> Items[payloads.Channel]:
         """Find channels by their members. Official name: SearchChannels.
 
         Args:
@@ -381,11 +390,14 @@ class Channels:
         for arn in arns:
             require_arn(arn, "members", "user", "bot")
         fields = [{"Key": "MEMBERS", "Operator": "EQUALS" if exactly else "INCLUDES", "Values": arns}]
-        async for item in each(paged(self._call, "SearchChannels", Fields=fields), "Channels"):
-            yield msgspec.convert(item, payloads.Channel)
+        return Items(self._call, "SearchChannels", "Channels", _to(payloads.Channel), Fields=fields)
 
     async def _call(self, operation: str, **params: Any) -> dict[str, Any]:
         return await self._control_plane.call(operation, ChimeBearer=self.bearer, **params)
+
+
+def _to(kind: type[T]) -> Callable[[dict[str, Any]], T]:
+    return lambda item: msgspec.convert(item, kind)
 
 
 def _id(message: AnyMessage) -> str:

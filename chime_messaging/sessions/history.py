@@ -1,24 +1,24 @@
 """What was said: the stored messages of a channel, and their seamless continuation with live events.
 
-`follow` subscribes first and reads the history second, so that nothing falls between them, and knows what it has
-handed out, so that nothing comes twice. Its buffer is bounded: a reader that falls behind loses live events, and
-`follow` reads what they were from the history again. Persistent messages are therefore complete whatever the reader's
-pace; messages sent NON_PERSISTENT exist only live, and those that a slow reader missed are gone.
+`LiveMessages` subscribes first and reads the history second, so that nothing falls between them, and knows what it has
+handed out, so that nothing comes twice. Its buffer is bounded: a reader that falls behind loses live events, and finds
+what they were in the history. Persistent messages are therefore complete whatever the reader's pace; messages sent
+NON_PERSISTENT exist only live, and those that a slow reader missed are gone.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 import msgspec
 
-from chime_messaging.errors import ConfigurationError, SubscriptionOverflowError
+from chime_messaging.errors import ConfigurationError, SessionClosedError, SubscriptionOverflowError
 from chime_messaging.events import GapDetected, MessageCreated, SessionStopped
-from chime_messaging.observers.subscription import Policy
+from chime_messaging.observers.subscription import EventStream, Policy
 from chime_messaging.wire.payloads import ChannelMessage
 
 BUFFER = 1024
@@ -31,8 +31,11 @@ OVERLAP = timedelta(seconds=5)
 """How far a second reading of the history reaches back: messages may become visible out of order by so much."""
 
 
+News = MessageCreated | GapDetected | SessionStopped
+
+
 class EventSource(Protocol):
-    """What `follow` needs of a session: the iterating face of its event hub."""
+    """What `LiveMessages` needs of a session: the iterating face of its event hub."""
 
     def events(
         self,
@@ -43,7 +46,7 @@ class EventSource(Protocol):
         *,
         policy: Policy = ...,
         size: int = ...,
-    ) -> AbstractAsyncContextManager[AsyncIterator[MessageCreated | GapDetected | SessionStopped]]:
+    ) -> EventStream[News]:
         """Subscribe to events of these types."""
         ...
 
@@ -85,17 +88,11 @@ def to_message(record: dict[str, Any], channel_arn: str) -> ChannelMessage:
     return msgspec.convert({"ChannelArn": channel_arn, **record}, ChannelMessage)
 
 
-async def follow(
-    source: EventSource,
-    channel_arn: str,
-    listing: Listing,
-    *,
-    since: datetime | None = None,
-    sub_channel_id: str | None = None,
-) -> AsyncIterator[ChannelMessage]:
-    """Yield every message of a channel once, oldest first: the stored ones, then each new one as it is created.
+class LiveMessages:
+    """Every message of a channel once, oldest first: the stored ones, then each new one as it is created.
 
-    Ends when the session ends.
+    Iteration ends when the session ends. Breaking off needs no care; `aclose` (or ``async with``) gives the place at
+    the session back at once. An error does not end it: reading on tries the same again.
 
     Args:
         source: The session.
@@ -105,63 +102,109 @@ async def follow(
         sub_channel_id: Part of an elastic channel; others are left out.
 
     Raises:
-        SessionError: if the session ends by an error.
+        SessionError: while iterating, if the session ends by an error.
+        SessionClosedError: if the session was over from the beginning.
         ServiceError: if the history cannot be read.
     """
-    reading = _Reading(channel_arn, listing, since, sub_channel_id)
-    while True:
-        try:
-            async with source.events(
-                MessageCreated, GapDetected, SessionStopped, policy="close", size=BUFFER
-            ) as events:
-                async for message in reading.stored():
-                    yield message
-                async for event in events:
-                    if isinstance(event, SessionStopped):
-                        if event.error is not None:
-                            raise event.error
-                        return
-                    async for message in reading.news(event):
-                        yield message
-                return
-        except SubscriptionOverflowError:
-            reading.reach_back()
 
-
-class _Reading:
-    """How far one reader has come, and what it has seen."""
-
-    def __init__(self, channel_arn: str, listing: Listing, since: datetime | None, sub_channel_id: str | None) -> None:
+    def __init__(
+        self,
+        source: EventSource,
+        channel_arn: str,
+        listing: Listing,
+        *,
+        since: datetime | None = None,
+        sub_channel_id: str | None = None,
+    ) -> None:
+        self._source = source
         self._channel_arn = channel_arn
         self._listing = listing
         self._since = since
         self._sub_channel_id = sub_channel_id
         self._reached = since
         self._recent = RecentIds()
+        self._events: EventStream[News] | None = None
+        self._stored: AsyncIterator[ChannelMessage] | None = None
+        self._over = False
 
-    async def stored(self) -> AsyncIterator[ChannelMessage]:
-        """Yield what the history holds from here on."""
-        async for message in self._listing(self._reached, None):
-            if self._is_new(message):
-                yield message
+    def __aiter__(self) -> Self:
+        return self
 
-    async def news(self, event: MessageCreated | GapDetected) -> AsyncIterator[ChannelMessage]:
-        """Yield what an event brings: its message, or what a gap in the live events has left out."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if self._events is not None:
+            self._events.close()
+
+    async def aclose(self) -> None:
+        """End the iteration."""
+        self._over = True
+        self._stored = None
+        if self._events is not None:
+            self._events.close()
+
+    async def __anext__(self) -> ChannelMessage:
+        while True:
+            if self._stored is None and self._events is None and not self._over:
+                await self._begin()
+            message = await (self._next_live() if self._stored is None else self._next_stored(self._stored))
+            if message is not None and self._is_new(message):
+                return message
+
+    async def _begin(self) -> None:
+        """Subscribe first, and read the history second: nothing falls between them."""
+        self._events = await self._source.events(
+            MessageCreated, GapDetected, SessionStopped, policy="close", size=BUFFER
+        ).__aenter__()
+        self._stored = self._listing(self._reached, None)
+
+    async def _next_stored(self, stored: AsyncIterator[ChannelMessage]) -> ChannelMessage | None:
+        try:
+            return await anext(stored)
+        except StopAsyncIteration:
+            self._stored = None
+            return None
+
+    async def _next_live(self) -> ChannelMessage | None:
+        if self._events is None:
+            raise StopAsyncIteration
+        try:
+            event = await anext(self._events)
+        except SubscriptionOverflowError:
+            await self._begin_again()
+            return None
         if isinstance(event, MessageCreated):
-            message = event.message
-            here = self._sub_channel_id is None or message.sub_channel_id == self._sub_channel_id
-            if message.channel_arn == self._channel_arn and here and self._is_new(message):
-                yield message
+            return event.message if self._concerns(event.message) else None
+        if isinstance(event, SessionStopped):
+            await self.aclose()
+            if event.error is not None:
+                raise event.error
         elif event.channel_arn == self._channel_arn:
-            async for message in self._listing(event.since, event.until):
-                if self._is_new(message):
-                    yield message
+            self._stored = self._listing(event.since, event.until)
+        return None
 
-    def reach_back(self) -> None:
-        """Prepare for reading the history a second time."""
+    async def _begin_again(self) -> None:
+        """Go back to the history for what this reader was too slow for."""
         if self._reached is not None:
             start = self._reached - OVERLAP
             self._reached = start if self._since is None else max(start, self._since)
+        self._events = None
+        try:
+            await self._begin()
+        except SessionClosedError:
+            # It ended while this reader was behind; what was said until then is in the history.
+            self._over = True
+            self._stored = self._listing(self._reached, None)
+
+    def _concerns(self, message: ChannelMessage) -> bool:
+        here = self._sub_channel_id is None or message.sub_channel_id == self._sub_channel_id
+        return here and message.channel_arn == self._channel_arn
 
     def _is_new(self, message: ChannelMessage) -> bool:
         created = message.created_timestamp

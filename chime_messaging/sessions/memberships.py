@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
 from chime_messaging.aws.control_plane import ControlPlane
 from chime_messaging.errors import ConflictError
 from chime_messaging.ids import require_arn
+from chime_messaging.sessions.pages import Items
 from chime_messaging.wire.limits import BATCH_MEMBERS
 from chime_messaging.wire.payloads import (
     ChannelBan,
@@ -20,11 +21,6 @@ from chime_messaging.wire.payloads import (
     MembershipForUser,
     MembershipType,
 )
-
-PAGE = 50
-"""Items per request; the most that the service gives."""
-
-T = TypeVar("T")
 
 
 class AddedMembers(msgspec.Struct, frozen=True):
@@ -47,18 +43,21 @@ class ChannelMembers:
         """ARN of the user who acts."""
         self._control_plane = control_plane
 
-    async def members(
-        self, *, type: MembershipType | None = None, sub_channel_id: str | None = None
-    ) -> AsyncIterator[Identity]:
+    def members(self, *, type: MembershipType | None = None, sub_channel_id: str | None = None) -> Items[Identity]:
         """Iterate over the members. Official name: ListChannelMemberships.
 
         Args:
             type: HIDDEN for the hidden ones; the others by default.
             sub_channel_id: Part of an elastic channel.
         """
-        pages = paged(self._call, "ListChannelMemberships", Type=type, SubChannelId=sub_channel_id)
-        async for item in each(pages, "ChannelMemberships"):
-            yield msgspec.convert(item["Member"], Identity)
+        return Items(
+            self._call,
+            "ListChannelMemberships",
+            "ChannelMemberships",
+            _identity("Member"),
+            Type=type,
+            SubChannelId=sub_channel_id,
+        )
 
     async def membership(self, member_arn: str, *, sub_channel_id: str | None = None) -> ChannelMembership:
         """Describe one member. Official name: DescribeChannelMembership.
@@ -142,10 +141,9 @@ class ChannelMembers:
         """Stop being a member."""
         await self.remove_member(self.bearer)
 
-    async def moderators(self) -> AsyncIterator[Identity]:
+    def moderators(self) -> Items[Identity]:
         """Iterate over the moderators. Official name: ListChannelModerators."""
-        async for item in each(paged(self._call, "ListChannelModerators"), "ChannelModerators"):
-            yield msgspec.convert(item["Moderator"], Identity)
+        return Items(self._call, "ListChannelModerators", "ChannelModerators", _identity("Moderator"))
 
     async def moderator(self, moderator_arn: str) -> ChannelModerator:
         """Describe one moderator. Official name: DescribeChannelModerator.
@@ -164,10 +162,9 @@ class ChannelMembers:
         """Take the role away; the membership stays. Official name: DeleteChannelModerator."""
         await self._call("DeleteChannelModerator", ChannelModeratorArn=_user(moderator_arn))
 
-    async def bans(self) -> AsyncIterator[Identity]:
+    def bans(self) -> Items[Identity]:
         """Iterate over the banned users. Official name: ListChannelBans."""
-        async for item in each(paged(self._call, "ListChannelBans"), "ChannelBans"):
-            yield msgspec.convert(item["Member"], Identity)
+        return Items(self._call, "ListChannelBans", "ChannelBans", _identity("Member"))
 
     async def banned(self, member_arn: str) -> ChannelBan:
         """Describe one ban. Official name: DescribeChannelBan.
@@ -190,22 +187,8 @@ class ChannelMembers:
         return await self._control_plane.call(operation, ChannelArn=self.arn, ChimeBearer=self.bearer, **params)
 
 
-async def paged(call: Any, operation: str, *, page: int = PAGE, **params: Any) -> AsyncIterator[dict[str, Any]]:
-    """Yield the pages of a list operation. boto3 has no paginators for these services."""
-    token: str | None = None
-    while True:
-        response: dict[str, Any] = await call(operation, MaxResults=page, NextToken=token, **params)
-        yield response
-        token = response.get("NextToken")
-        if not token:
-            return
-
-
-async def each(pages: AsyncIterator[dict[str, Any]], member: str) -> AsyncIterator[dict[str, Any]]:
-    """Yield the items of all pages."""
-    async for page in pages:
-        for item in page.get(member) or ():
-            yield item
+def _identity(member: str) -> Callable[[dict[str, Any]], Identity]:
+    return lambda item: msgspec.convert(item[member], Identity)
 
 
 def _user(arn: str) -> str:

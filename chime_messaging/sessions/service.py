@@ -17,7 +17,7 @@ from chime_messaging.errors import UsageError
 from chime_messaging.protocol.resume import ChannelActivity, Listing
 from chime_messaging.sessions.configuration import MessagingSessionConfiguration
 from chime_messaging.sessions.history import to_message
-from chime_messaging.sessions.memberships import PAGE, each, paged
+from chime_messaging.sessions.pages import PAGE, Items
 from chime_messaging.transport.base import Connector
 from chime_messaging.transport.websocket import WebSocketConnector
 from chime_messaging.wire.payloads import ChannelMessage, MembershipForUser
@@ -104,8 +104,9 @@ class AwsSessionService:
 
     async def activities(self) -> list[ChannelActivity]:
         """See `SessionService.activities`. Official name: ListChannelMembershipsForAppInstanceUser."""
-        pages = paged(self.control_plane.call, "ListChannelMembershipsForAppInstanceUser")
-        return [_activity(item) async for item in each(pages, "ChannelMemberships")]
+        call = self.control_plane.call
+        activities = Items(call, "ListChannelMembershipsForAppInstanceUser", "ChannelMemberships", _activity)
+        return [activity async for activity in activities]
 
     async def messages(self, listing: Listing, next_token: str | None) -> MessagePage:
         """See `SessionService.messages`. Official name: ListChannelMessages."""
