@@ -25,7 +25,7 @@ from chime_messaging.server.rest.requests import Decoder, decode_body, token_mem
 from chime_messaging.server.rest.routes import Route, Router, parse_query, split_path
 from chime_messaging.server.rest.shapes import Convert, compile_shape, to_seconds
 from chime_messaging.server.rest.signatures import verify_headers
-from chime_messaging.server.store.database import Database, Transaction
+from chime_messaging.server.store.database import Database, DatabaseClosedError, Transaction
 
 _log = logging.getLogger(__name__)
 
@@ -133,6 +133,8 @@ class Dispatcher:
             return self._success(plan, response, request_id)
         except Fault as fault:
             return _failure(plan, fault, request_id)
+        except DatabaseClosedError:
+            return _failure(plan, errors.unavailable(), request_id)
         except Exception:
             operation = plan.operation if plan else "unknown"
             _log.exception("internal failure", extra={"operation": operation, "request_id": request_id})

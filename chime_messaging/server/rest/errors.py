@@ -64,6 +64,11 @@ def internal_failure() -> Fault:
     return Fault("ServiceFailureException", "An internal error occurred.")
 
 
+def unavailable() -> Fault:
+    """503: the server is stopping."""
+    return Fault("ServiceUnavailableException", "The server is stopping.")
+
+
 def answer(service: str | None, fault: Fault, request_id: str) -> ErrorAnswer:
     """Write a fault in the form of a service; None where no service was found."""
     name = _MEETINGS_NAMES.get(fault.name, fault.name) if service == "meetings" else fault.name

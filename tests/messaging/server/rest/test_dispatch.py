@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -13,6 +14,9 @@ from botocore.exceptions import ClientError
 from chime_messaging.ids import new_uuid
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.local_server import LocalServer
+from chime_messaging.server.operations import HANDLERS, Call
+from chime_messaging.server.rest.dispatch import Dispatcher, Request
+from chime_messaging.server.store.database import Database
 
 NOT_THE_BEARER = "An invalid app instance user ARN was supplied for the x-amz-chime-bearer HTTP header."
 
@@ -137,6 +141,49 @@ def test_meetings_are_not_there_yet_and_say_so_without_a_retry(shared_server: Lo
     arn = f"arn:aws:chime:us-east-1:123456789012:meeting/{new_uuid()}"
     with pytest.raises(meetings.exceptions.BadRequestException, match="not implemented locally"):
         meetings.list_tags_for_resource(ResourceARN=arn)
+
+
+def test_a_registered_meetings_operation_is_served(shared_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def list_attendees(call: Call) -> dict[str, Any]:
+        seen.append(call.params)
+        return {"Attendees": [], "NextToken": None}
+
+    monkeypatch.setitem(HANDLERS, ("meetings", "ListAttendees"), list_attendees)
+    meeting = new_uuid()
+    answer = shared_server.client("chime-sdk-meetings").list_attendees(MeetingId=meeting, MaxResults=7)
+    assert answer["Attendees"] == []
+    assert "NextToken" not in answer
+    assert seen == [{"MeetingId": meeting, "MaxResults": 7}]
+
+
+def test_a_defect_is_a_500_that_tells_the_log_and_not_the_client(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(call: Call) -> None:
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setitem(HANDLERS, ("messaging", "DeleteChannel"), broken)
+    messaging = server.client("chime-sdk-messaging", config=Config(retries={"max_attempts": 1, "mode": "standard"}))
+    tenant = Tenant(server)
+    channel = tenant.create_channel()
+    with pytest.raises(messaging.exceptions.ServiceFailureException) as caught:
+        messaging.delete_channel(ChannelArn=channel, ChimeBearer=tenant.user)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert "inside" not in str(caught.value)
+    assert "ZeroDivisionError: inside" in caplog.text
+    assert messaging.describe_channel(ChannelArn=channel, ChimeBearer=tenant.user)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_closed_store_is_unavailable() -> None:
+    async with Database(None) as database:
+        dispatcher = Dispatcher(ServerConfiguration(port=0), database)
+    body = msgspec.json.encode({"Name": "acme", "ClientRequestToken": "token"})
+    answer = await dispatcher.answer(Request("POST", "/app-instances", "", [], body))
+    assert (answer.status, answer.error) == (503, "ServiceUnavailableException")
 
 
 def test_tags_go_to_the_service_of_the_arn(tenant: Tenant) -> None:
