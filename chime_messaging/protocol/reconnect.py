@@ -65,6 +65,9 @@ CLOSE_CODES: Mapping[int, CloseCode] = {
 }
 """Codes with a meaning of their own. Any other code above 4000 is worth another try, everything else is not."""
 
+_REFUSALS = (401, 403)
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+
 
 def is_retryable(cause: int | Exception) -> bool:
     """Whether another try may succeed after a close code or an error."""
@@ -75,7 +78,7 @@ def is_retryable(cause: int | Exception) -> bool:
         return is_retryable(cause.code)
     if isinstance(cause, ConnectError):
         # The service refuses after the upgrade, with a close code. An HTTP refusal comes from what stands before it.
-        return cause.status not in (401, 403)
+        return cause.status not in _REFUSALS and _UNTRUSTED not in cause.problem
     if isinstance(cause, CredentialsError):
         return cause.may_recover
     return isinstance(cause, ChimeError) and cause.retryable
@@ -95,7 +98,7 @@ def terminal_error(cause: Exception) -> Exception:
     if isinstance(cause, ConnectionClosed):
         kinds: dict[int, type[SessionError]] = {NOT_AUTHORIZED: SessionRejectedError, KICKED: SessionKickedError}
         error: Exception = kinds.get(cause.code, SessionStoppedError)(cause.code, cause.reason)
-    elif isinstance(cause, ConnectError):
+    elif isinstance(cause, ConnectError) and cause.status in _REFUSALS:
         error = SessionRejectedError(cause.status, cause.problem)
     else:
         return cause
