@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import anyio
 import msgspec
@@ -35,6 +36,7 @@ from chime_messaging.events import MessageCreated  # noqa: E402
 from chime_messaging.observers.observer import MessagingSessionObserver  # noqa: E402
 from chime_messaging.sessions.configuration import MessagingSessionConfiguration  # noqa: E402
 from chime_messaging.sessions.messaging_session import MessagingSession  # noqa: E402
+from chime_messaging.sessions.service import SessionService  # noqa: E402
 from chime_messaging.transport.websocket import WebSocketConnector  # noqa: E402
 from chime_messaging.wire import envelope, payloads  # noqa: E402
 
@@ -161,7 +163,7 @@ class Observer(MessagingSessionObserver):
 async def session_client(url: str, events: int) -> None:
     done = anyio.Event()
     configuration = MessagingSessionConfiguration(USER, messaging_session_id=str(events))
-    session = MessagingSession(configuration, service=Service(url))  # type: ignore[arg-type]  # never asks for more
+    session = MessagingSession(configuration, service=cast("SessionService", Service(url)))
     meter = Meter(events)
     session.add_observer(Observer(meter, done))
     async with session:
@@ -199,7 +201,7 @@ async def websockets_client(url: str, events: int) -> None:
 async def picows_client(url: str, events: int) -> None:
     meter = Meter(events)
 
-    class Listener(picows.WSListener):  # type: ignore[misc]
+    class Listener(picows.WSListener):
         def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
             consume(meter, frame.get_payload_as_utf8_text())
             if not meter.left:
