@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import anyio.to_thread
 import boto3
-import uvloop
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from botocore.client import BaseClient
 
@@ -28,7 +27,7 @@ from chime_messaging.server.callbacks import ProcessorRegistry
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.control import Control
 from chime_messaging.server.environment import client_environment
-from chime_messaging.server.serving import Node, running
+from chime_messaging.server.serving import Node, new_event_loop, running
 
 
 class LocalServer:
@@ -47,6 +46,7 @@ class LocalServer:
         self._lock = threading.Lock()
         self._session: boto3.session.Session | None = None
         self._clients: dict[str, BaseClient] = {}
+        self._special_clients: list[BaseClient] = []
         self._app_instance: str | None = None
 
     def __enter__(self) -> Self:
@@ -55,7 +55,7 @@ class LocalServer:
         stack = ExitStack()
         try:
             portal = stack.enter_context(
-                start_blocking_portal("asyncio", {"loop_factory": uvloop.new_event_loop}, name="chime-server")
+                start_blocking_portal("asyncio", {"loop_factory": new_event_loop}, name="chime-server")
             )
             node = stack.enter_context(portal.wrap_async_context_manager(running(self.configuration)))
         except BaseException:
@@ -151,7 +151,9 @@ class LocalServer:
                 self._session = boto3.session.Session(key, secret, region_name=self.configuration.region)
             settings: dict[str, Any] = {"endpoint_url": node.url, "verify": self.ca_path, **options}
             made: BaseClient = self._session.client(service, **settings)
-            if not options:
+            if options:
+                self._special_clients.append(made)
+            else:
                 self._clients[service] = made
             return made
 
@@ -185,8 +187,9 @@ class LocalServer:
 
     def _close_clients(self) -> None:
         with self._lock:
-            clients, self._clients = self._clients, {}
-        for client in clients.values():
+            clients = [*self._clients.values(), *self._special_clients]
+            self._clients, self._special_clients = {}, []
+        for client in clients:
             client.close()
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-import uvloop
 from uvicorn.server import ServerState
 
 from chime_messaging.server import identity, messaging, tls
@@ -37,6 +36,11 @@ from chime_messaging.server.quotas import Limiter
 from chime_messaging.server.rest.dispatch import Dispatcher
 from chime_messaging.server.store.database import Database
 from chime_messaging.server.streams import StreamingSink
+
+if sys.platform == "win32":
+    new_event_loop = asyncio.new_event_loop
+else:
+    from uvloop import new_event_loop as new_event_loop
 
 KEEP_ALIVE = 75
 """Seconds an idle HTTP connection stays open; SDKs keep theirs for about a minute."""
@@ -75,7 +79,7 @@ def serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> 
     Raises:
         OSError: if the address cannot be used.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(configuration, ready))
 
 
