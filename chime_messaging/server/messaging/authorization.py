@@ -136,8 +136,6 @@ class Access:
     """Sub-channel id (empty in ordinary channels) and type of each membership of the bearer."""
     rule: Rule
     """The cell of the role matrix that let the bearer in."""
-    moderates: bool
-    """Whether the bearer is a moderator, also where it is an admin too."""
 
     @property
     def is_member(self) -> bool:
@@ -235,15 +233,14 @@ def authorize(call: Call, action: str, channel_arn: str, owner: str | None = Non
 def _access(rows: list[Any], bearer: str | None, action: str, trusted: bool) -> Access:
     first = rows[0]
     held = tuple((row.member_sub_channel, row.member_type) for row in rows if row.member_type is not None)
-    moderates = first.moderator is not None
     if trusted or first.admin is not None:
         role = Role.ADMIN
-    elif moderates:
+    elif first.moderator is not None:
         role = Role.MODERATOR
     else:
         role = Role.MEMBER if held else Role.NON_MEMBER
     rule = Rule.YES if trusted else RULES[action][_COLUMN[role]]
-    return Access(channel_of(first), role, bearer, first.bearer_name, held, rule, moderates)
+    return Access(channel_of(first), role, bearer, first.bearer_name, held, rule)
 
 
 def _allows(access: Access, bearer_app_instance: str | None, owner: str | None, settings: ServerConfiguration) -> bool:

@@ -7,12 +7,9 @@ from chime_messaging.server.messaging.channel_events import tell_channel
 from chime_messaging.server.messaging.channels import erase
 from chime_messaging.server.messaging.records import Record, expiration_record
 from chime_messaging.server.operations import Call, operation
-from chime_messaging.server.store.channels import Channel, channels_with_expiration, find_channel, update_channel
+from chime_messaging.server.store.channels import expired_channels, find_channel, update_channel
 from chime_messaging.server.store.database import Transaction
 from chime_messaging.server.store.lifecycle import sweep
-
-DAY = 24 * 60 * 60 * 1000
-"""Milliseconds."""
 
 
 @operation("messaging", "PutChannelExpirationSettings")
@@ -33,28 +30,10 @@ def put_channel_expiration_settings(call: Call) -> Record:
     return {"ChannelArn": arn, "ExpirationSettings": expiration_record(channel)}
 
 
-def expires_at(channel: Channel) -> int | None:
-    """Say when a channel's time is up, in milliseconds since the epoch; None if it stays.
-
-    A channel that expires by its last message and has none counts from its creation.
-    """
-    if channel.expiration_days is None:
-        return None
-    start = channel.created
-    if channel.expiration_criterion == "LAST_MESSAGE_TIMESTAMP" and channel.last_message is not None:
-        start = channel.last_message
-    return start + channel.expiration_days * DAY
-
-
 @sweep("channels")
 def delete_expired(tx: Transaction, limit: int) -> int:
     """Delete at most `limit` channels whose time is up, as DeleteChannel does; return how many."""
-    deleted = 0
-    for channel in channels_with_expiration(tx):
-        end = expires_at(channel)
-        if deleted >= limit:
-            break
-        if end is not None and end <= tx.now:
-            erase(tx, channel)
-            deleted += 1
-    return deleted
+    expired = expired_channels(tx, limit)
+    for channel in expired:
+        erase(tx, channel)
+    return len(expired)

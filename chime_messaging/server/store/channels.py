@@ -16,6 +16,8 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
+    cast,
     delete,
     func,
     insert,
@@ -91,6 +93,7 @@ Place = tuple[int, str]
 """Where a page of a list by creation begins: after this time and ARN."""
 
 START: Place = (-1, "")
+_DAY = 24 * 60 * 60 * 1000  # milliseconds
 
 _FIND = Statement(select(channels).where(channels.c.arn == bindparam("arn")))
 _PAGE = Statement(
@@ -109,7 +112,18 @@ _ELASTIC = Statement(
     .where(channels.c.app_instance_arn == bindparam("app_instance_arn"), channels.c.elastic.is_not(None))
 )
 _OF_APP_INSTANCE = Statement(select(channels.c.arn).where(channels.c.app_instance_arn == bindparam("app_instance_arn")))
-_EXPIRING = Statement(select(channels).where(_EXPIRES))
+_START = case(
+    (
+        channels.c.expiration_criterion == "LAST_MESSAGE_TIMESTAMP",
+        func.coalesce(channels.c.last_message, channels.c.created),
+    ),
+    else_=channels.c.created,
+)
+_EXPIRED = Statement(
+    select(channels)
+    .where(_EXPIRES, _START + cast(channels.c.expiration_days, BigInteger) * _DAY <= bindparam("now"))
+    .limit(bindparam("count"))
+)
 
 
 def channel_of(row: Row) -> Channel:
@@ -159,9 +173,12 @@ def arns_of_app_instance(tx: Transaction, app_instance_arn: str) -> list[str]:
     return [row[0] for row in tx.all(_OF_APP_INSTANCE, app_instance_arn=app_instance_arn)]
 
 
-def channels_with_expiration(tx: Transaction) -> list[Channel]:
-    """Every channel that expires some day."""
-    return [channel_of(row) for row in tx.all(_EXPIRING)]
+def expired_channels(tx: Transaction, count: int) -> list[Channel]:
+    """Load some of the channels whose time is up.
+
+    A channel that expires by its last message and has none counts from its creation.
+    """
+    return [channel_of(row) for row in tx.all(_EXPIRED, now=tx.now, count=count)]
 
 
 ChannelHook = Callable[[Transaction, str], None]

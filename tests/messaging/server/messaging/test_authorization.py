@@ -263,7 +263,7 @@ def test_the_access_tells_who_asks_and_in_which_parts_they_are(chat: Chat) -> No
     access = access_of(chat, "SendChannelMessage", ann, channel)
     assert access.name == "Ann"
     assert sorted(access.sub_channels) == [("a", "DEFAULT"), ("b", "DEFAULT")]
-    assert access.moderates
+    assert access.role is Role.MODERATOR
     assert access.channel.is_elastic
 
 

@@ -1,12 +1,13 @@
 from typing import Any
 
-from chime_messaging.server.messaging.expiration import DAY, delete_expired, expires_at
+from chime_messaging.server.messaging.expiration import delete_expired
 from chime_messaging.server.rest.shapes import body
-from chime_messaging.server.store.channels import Channel, find_channel, update_channel
+from chime_messaging.server.store.channels import find_channel, update_channel
 from chime_messaging.server.store.lifecycle import SWEEPS
 from tests.messaging.server.messaging.chat import Chat
 from tests.messaging.server.messaging.inboxes import Inboxes
 
+DAY = 24 * 60 * 60 * 1000
 FIVE_DAYS = {"ExpirationDays": 5, "ExpirationCriterion": "CREATED_TIMESTAMP"}
 
 
@@ -82,10 +83,19 @@ def test_a_sweep_deletes_no_more_than_it_is_told(chat: Chat) -> None:
     assert [chat.work(lambda tx: delete_expired(tx, 2)) for _ in range(3)] == [2, 1, 0]
 
 
-def test_messages_do_not_matter_to_a_channel_that_expires_by_its_creation() -> None:
-    channel = Channel("c", "i", "x", "RESTRICTED", "PRIVATE", None, None, created=1000, updated=1000, last_message=5000)
-    assert expires_at(channel) is None
-    dated = Channel(
-        "c", "i", "x", "RESTRICTED", "PRIVATE", None, None, 1000, 1000, 5000, None, None, 2, "CREATED_TIMESTAMP"
-    )
-    assert expires_at(dated) == 1000 + 2 * DAY
+def test_messages_do_not_matter_to_a_channel_that_expires_by_its_creation(chat: Chat) -> None:
+    ann = chat.user("Ann")
+    channel = create(chat, ann, ExpirationSettings={**FIVE_DAYS, "ExpirationDays": 5475})
+    chat.now += 5475 * DAY + 1000
+    chat.work(lambda tx: update_channel(tx, channel, last_message=chat.now))
+    assert chat.work(lambda tx: delete_expired(tx, 10)) == 1
+    assert not exists(chat, channel)
+
+
+def test_expired_channels_look_active_until_they_are_swept_and_may_get_new_settings(chat: Chat) -> None:
+    ann = chat.user("Ann")
+    channel = create(chat, ann, ExpirationSettings=FIVE_DAYS)
+    chat.now += 6 * DAY
+    assert chat.call("DescribeChannel", ann, ChannelArn=channel)["Channel"]["ExpirationSettings"] == FIVE_DAYS
+    chat.call("PutChannelExpirationSettings", ann, ChannelArn=channel)
+    assert chat.work(lambda tx: delete_expired(tx, 10)) == 0
