@@ -12,6 +12,7 @@ import inspect
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +55,7 @@ class ProcessorRegistry:
 
     def __init__(self) -> None:
         self._processors: dict[str, Processor] = {}
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], object]] = []
 
     def register(self, arn: str, processor: Processor) -> None:
         """Have `processor` called for a Lambda function, or for a Lex bot alias or app instance bot.
@@ -85,7 +86,7 @@ class ProcessorRegistry:
         """Forget what was registered for an ARN, if anything was."""
         self._processors.pop(arn, None)
 
-    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, changed: Callable[[], object]) -> Callable[[], None]:
         """Have `changed` called after each registration, in the thread that registers; call the result to end that."""
         self._watchers.append(changed)
         return lambda: self._watchers.remove(changed)
@@ -128,6 +129,8 @@ class CallbackRunner:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._client: httpx.AsyncClient | None = None
         self._client_lock = asyncio.Lock()
+        # Threads of their own: a function that hangs must not hold up whatever else the loop runs in threads.
+        self._threads = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="chime-processor")
         self._owner: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -145,6 +148,7 @@ class CallbackRunner:
         if self._owner is not None:
             self._owner.cancel()
             await asyncio.wait([self._owner])
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             await self._client.aclose()
 
@@ -265,15 +269,12 @@ class CallbackRunner:
             InvocationError: if it raises, refuses, or takes too long.
         """
         try:
-            client = await self._http() if isinstance(processor, str) else None
-            async with asyncio.timeout(self._timeout):
-                if isinstance(processor, str) and client is not None:
+            if isinstance(processor, str):
+                client = await self._http()
+                async with asyncio.timeout(self._timeout):
                     return await _post(client, processor, payload, wants_answer=wants_answer)
-                event = msgspec.json.decode(payload)
-                if inspect.iscoroutinefunction(processor):
-                    return await processor(event)
-                answer = await asyncio.to_thread(processor, event)
-                return await answer if inspect.isawaitable(answer) else answer
+            async with asyncio.timeout(self._timeout):
+                return await self._call_function(processor, msgspec.json.decode(payload))
         except InvocationError:
             raise
         except TimeoutError as error:
@@ -281,6 +282,12 @@ class CallbackRunner:
         except Exception as error:
             _log.warning("a processor failed", exc_info=error)
             raise InvocationError(f"The processor failed: {type(error).__name__}.") from error
+
+    async def _call_function(self, function: Function, event: dict[str, Any]) -> Any:
+        if inspect.iscoroutinefunction(function):
+            return await function(event)
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, function, event)
+        return await answer if inspect.isawaitable(answer) else answer
 
     async def _http(self) -> httpx.AsyncClient:
         """Return the HTTP client; the first one made, in a thread, as reading the certificates takes a while."""

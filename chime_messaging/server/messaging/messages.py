@@ -14,7 +14,7 @@ from chime_messaging.server.messaging.message_events import announce, record, st
 from chime_messaging.server.messaging.message_limits import check_attributes, check_content, check_content_type
 from chime_messaging.server.messaging.sending import send
 from chime_messaging.server.operations import Call, operation
-from chime_messaging.server.store.memberships import members_among
+from chime_messaging.server.store.memberships import find_memberships
 from chime_messaging.server.store.messages import (
     Message,
     Page,
@@ -83,6 +83,8 @@ def redact_channel_message(call: Call) -> dict[str, Any]:
     access = authorize(call, "RedactChannelMessage", call.params["ChannelArn"])
     message = _find(call, access, "RedactChannelMessage", unseen=access.runs_channel)
     access.require_own(message.sender_arn)
+    if message.status != "SENT" and message.sender_arn != access.bearer:
+        raise missing("RedactChannelMessage", "The message does not exist.")
     _require_sent(message)
     if not message.redacted:
         message.content, message.metadata, message.push = "", None, None
@@ -175,11 +177,12 @@ def _compose(call: Call, access: Access) -> Message:
     params, now = call.params, call.now
     if access.bearer is None:
         raise faults.unauthorized("A message needs a sender: the x-amz-chime-bearer header is missing.")
+    sub_channel = _sub_channel(access, params.get("SubChannelId"), member_only=True)
     attributes, push = params.get("MessageAttributes"), params.get("PushNotification")
     return Message(
         channel_arn=access.channel.arn,
         message_id=new_message_id(),
-        sub_channel_id=_sub_channel(access, params.get("SubChannelId"), member_only=True),
+        sub_channel_id=sub_channel,
         sender_arn=access.bearer,
         content=params["Content"],
         metadata=params.get("Metadata") or None,
@@ -187,7 +190,7 @@ def _compose(call: Call, access: Access) -> Message:
         persistence=params["Persistence"],
         content_type=params.get("ContentType"),
         attributes=_encode(attributes).decode() if attributes else None,
-        target=_target(call, access),
+        target=_target(call, access, sub_channel),
         push=_encode(push).decode() if push else None,
         redacted=False,
         status="SENT",
@@ -200,14 +203,15 @@ def _compose(call: Call, access: Access) -> Message:
     )
 
 
-def _target(call: Call, access: Access) -> str | None:
+def _target(call: Call, access: Access, sub_channel: str) -> str | None:
     targets = call.params.get("Target")
     if not targets:
         return None
     target = targets[0].get("MemberArn")
     if target is None:
         raise faults.bad_request("Target needs a MemberArn.")
-    if not members_among(call.tx, access.channel.arn, [target]):
+    held = find_memberships(call.tx, access.channel.arn, target)
+    if not any(membership.sub_channel_id == sub_channel for membership in held):
         raise faults.forbidden("The target is not a member of the channel.")
     return str(target)
 

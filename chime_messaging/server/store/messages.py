@@ -59,6 +59,7 @@ messages = Table(
     Column("edited", BigInteger),
     Column("updated", BigInteger, nullable=False),
     Index("messages_by_creation", "channel_arn", "sub_channel_id", "created", "seq"),
+    Index("messages_by_age", "created"),
 )
 
 
@@ -151,12 +152,16 @@ def find_message(tx: Transaction, channel_arn: str, message_id: str) -> Message 
 
 def insert_message(tx: Transaction, message: Message) -> None:
     """Store a new message."""
-    tx.execute(_INSERT, **dict(zip(_NAMES, _values_of(message), strict=True)))
+    values = dict(zip(_NAMES, _values_of(message), strict=True))
+    values["redacted"] = int(message.redacted)
+    tx.execute(_INSERT, **values)
 
 
 def update_message(tx: Transaction, message: Message) -> None:
     """Store what may change of a message: all but its identity, sender, audience and creation."""
-    tx.execute(_UPDATE, message=message.message_id, **{f"new_{name}": getattr(message, name) for name in _CHANGEABLE})
+    values = {f"new_{name}": getattr(message, name) for name in _CHANGEABLE}
+    values["new_redacted"] = int(message.redacted)
+    tx.execute(_UPDATE, message=message.message_id, **values)
 
 
 def delete_message(tx: Transaction, message_id: str) -> None:
@@ -222,16 +227,24 @@ def list_messages(tx: Transaction, page: Page) -> list[tuple[Message, tuple[int,
 
     Positions are creation time and sequence number, so messages sent in between shift no page.
     """
-    start = page.after or ((-1, -1) if page.ascending else (_ANY_TIME, _ANY_TIME))
+    not_before = -_ANY_TIME if page.not_before is None else page.not_before
+    not_after = _ANY_TIME if page.not_after is None else page.not_after
+    if page.after is None:
+        after = (-_ANY_TIME, 0) if page.ascending else (_ANY_TIME, 0)
+    else:
+        # The index is entered by creation time alone, so a page deep in the past must say where that begins.
+        after = page.after
+        not_before = max(not_before, after[0]) if page.ascending else not_before
+        not_after = not_after if page.ascending else min(not_after, after[0])
     rows = tx.all(
         _ASCENDING if page.ascending else _DESCENDING,
         channel=page.channel_arn,
         sub_channel=page.sub_channel_id,
         bearer=page.bearer,
-        not_before=-_ANY_TIME if page.not_before is None else page.not_before,
-        not_after=_ANY_TIME if page.not_after is None else page.not_after,
-        after_created=start[0],
-        after_seq=start[1],
+        not_before=not_before,
+        not_after=not_after,
+        after_created=after[0],
+        after_seq=after[1],
         limit=page.limit,
     )
     return [(message_of(row), (row.created, row.seq)) for row in rows]
@@ -257,10 +270,11 @@ def latest_messages(tx: Transaction, channel_arn: str, sub_channel_id: str, limi
 
 def delete_messages_before(tx: Transaction, app_instance_arn: str, moment: int, limit: int) -> int:
     """Erase up to `limit` messages of an app instance that are older than `moment`; how many there were."""
+    owned = select(channels.c.arn).where(channels.c.app_instance_arn == app_instance_arn)
     old = (
         select(messages.c.seq)
-        .join(channels, channels.c.arn == messages.c.channel_arn)
-        .where(channels.c.app_instance_arn == app_instance_arn, messages.c.created < moment)
+        .where(messages.c.created < moment, messages.c.channel_arn.in_(owned))
+        .order_by(messages.c.created)
         .limit(limit)
     )
     return int(tx.connection.execute(delete(messages).where(messages.c.seq.in_(old))).rowcount)

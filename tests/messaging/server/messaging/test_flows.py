@@ -117,6 +117,7 @@ def test_a_message_waits_in_the_flow_and_only_its_sender_sees_it(chat: Chat, flo
         assert chat.contents(other, flow.channel) == []
     assert chat.contents(flow.ada, flow.channel) == (["hello"] if persistence == "PERSISTENT" else [])
     assert chat.refused("RedactChannelMessage", flow.ada, **of_message) == "ConflictException"
+    assert chat.refused("RedactChannelMessage", flow.admin, **of_message) == "ForbiddenException"
     assert chat.refused("UpdateChannelMessage", flow.ada, **of_message, Content="x") == "ConflictException"
     assert chat.refused("DeleteChannelMessage", flow.admin, **of_message) == "ForbiddenException"
 

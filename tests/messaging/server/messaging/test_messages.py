@@ -392,6 +392,8 @@ def test_messages_of_an_elastic_channel_stay_in_their_part(chat: Chat, cast: Cas
     assert chat.refused("GetChannelMessage", cast.bob, **of_message) == "ForbiddenException"
     assert chat.refused("GetChannelMessage", cast.ada, **of_message, SubChannelId="two") == "NotFoundException"
     assert chat.contents(cast.admin, channel, SubChannelId="one") == ["hello"]
+    across = draft(channel, SubChannelId="one", Target=[{"MemberArn": cast.bob}])
+    assert chat.refused("SendChannelMessage", cast.ada, **across) == "ForbiddenException"
 
 
 def test_messages_go_with_their_channel(chat: Chat, cast: Cast) -> None:
