@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+
 from chime_messaging.errors import ConfigurationError
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.logs import configure_logs
@@ -40,7 +44,11 @@ def run(
     try:
         serve(configuration, _announce)
     except OSError as exc:
-        raise ConfigurationError("address", f"cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
+        # Not every OSError is about the address: a database file that cannot be opened is one, too.
+        reason = str(exc.strerror) if isinstance(exc, socket.gaierror) else os.strerror(exc.errno or 0)
+        if exc.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES) or isinstance(exc, socket.gaierror):
+            raise ConfigurationError("address", f"cannot listen on {host}:{port}: {reason}") from exc
+        raise
 
 
 def _announce(node: Node) -> None:
