@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from chime_messaging.server import faults
 from chime_messaging.server.faults import Fault
 from chime_messaging.server.metrics import CONTENT_TYPE, Metrics
 from chime_messaging.server.rest import errors
@@ -73,7 +74,7 @@ class App:
 
     async def _operate(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        too_large = False
+        unread = False
         try:
             body = await _read(receive)
             if body is None:
@@ -81,8 +82,8 @@ class App:
             started = time.perf_counter()
             answer = await self._dispatcher.answer(_request(scope, body))
         except Fault as fault:
-            answer, too_large = _refuse(fault), True
-        await _send(send, answer.status, _headers(answer, closing=too_large), answer.body)
+            answer, unread = _refuse(fault), True
+        await _send(send, answer.status, _headers(answer, closing=unread), answer.body)
         seconds = time.perf_counter() - started
         self._metrics.observe(answer.service or "none", answer.operation or "unknown", answer.status, seconds)
         if _log.isEnabledFor(logging.INFO):
@@ -100,10 +101,10 @@ def _request(scope: Scope, body: bytes) -> Request:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Read the whole body; None if the client went away or stalled.
+    """Read the whole body; None if the client went away.
 
     Raises:
-        Fault: BadRequestException, if it is over the limit. What comes after is thrown away up to `_MAX_DISCARDED`
+        Fault: BadRequestException, if it does not come in time or is over the limit. What comes after is thrown away up to `_MAX_DISCARDED`
             bytes, so that most clients see the answer and not a reset.
     """
     message = await receive()
@@ -123,7 +124,7 @@ async def _read(receive: Receive) -> bytes | None:
                     break
                 message = await receive()
     except TimeoutError:
-        return None
+        raise faults.bad_request(f"The request body did not arrive within {BODY_TIMEOUT:g} s.") from None
     if message["type"] != "http.request":
         return None
     if size > MAX_BODY_BYTES:

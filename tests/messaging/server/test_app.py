@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chime_messaging.ids import new_uuid
+from chime_messaging.server import app
 from chime_messaging.server.local_server import LocalServer
 from chime_messaging.server.rest.requests import MAX_BODY_BYTES
 
@@ -137,6 +138,15 @@ def test_a_chunked_body_is_read_to_its_end(wire: Wire) -> None:
     assert wire.ask("POST", "/app-instances", iter(parts))[0].status == 201
     endless = (b" " * 65536 for _ in range(17))
     assert wire.ask("POST", "/app-instances", endless)[0].status == 400
+
+
+def test_a_body_that_never_comes_is_400(shared_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "BODY_TIMEOUT", 0.05)
+    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=10) as raw:
+        raw.sendall(b"POST /app-instances HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        answer = raw.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"did not arrive" in answer
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
