@@ -8,7 +8,7 @@ are left out, as the service does: applications test for presence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -47,7 +47,14 @@ def to_seconds(milliseconds: int) -> float:
 
 def to_iso(milliseconds: int) -> str:
     """Integer milliseconds as ``2021-06-03T16:26:31.013Z``, for websocket payloads."""
-    return to_wire(from_milliseconds(milliseconds))
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_iso_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _iso_second(seconds: int) -> str:
+    # Neighbours in a list, and the timestamps of one message, mostly share their second.
+    return to_wire(from_milliseconds(seconds * 1000)).removesuffix(".000Z")
 
 
 @cache
