@@ -104,8 +104,8 @@ async def _read(receive: Receive) -> bytes | None:
     """Read the whole body; None if the client went away.
 
     Raises:
-        Fault: BadRequestException, if it does not come in time or is over the limit. What comes after is thrown away up to `_MAX_DISCARDED`
-            bytes, so that most clients see the answer and not a reset.
+        Fault: BadRequestException, if it does not come in time or is over the limit. What comes after the limit is
+            thrown away, up to `_MAX_DISCARDED` bytes, so that most clients see the answer and not a reset.
     """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
