@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from types import TracebackType
@@ -51,11 +51,17 @@ class InvocationError(Exception):
 
 
 class ProcessorRegistry:
-    """Which function or URL stands in for which ARN. May be changed at any time, from any thread."""
+    """Which function or URL stands in for which ARN. May be changed at any time, from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        processors: what to begin with, as pairs for `register`.
+    """
+
+    def __init__(self, processors: Iterable[tuple[str, Processor]] = ()) -> None:
         self._processors: dict[str, Processor] = {}
         self._watchers: list[Callable[[], object]] = []
+        for arn, processor in processors:
+            self.register(arn, processor)
 
     def register(self, arn: str, processor: Processor) -> None:
         """Have `processor` called for a Lambda function, or for a Lex bot alias or app instance bot.

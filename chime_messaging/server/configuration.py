@@ -53,4 +53,6 @@ class ServerConfiguration:
     streaming_path: str | None = None
     """Folder for the JSON-lines files that stand in for Kinesis streams; None keeps records in memory."""
     flow_timeout: float = 10.0
-    """How long an HTTP flow processor may take to accept an invocation."""
+    """How long a flow processor may take to accept an invocation, or a bot to answer."""
+    processors: tuple[tuple[str, str], ...] = ()
+    """Pairs of ARN and URL: which HTTP endpoint stands in for which Lambda function or Lex bot alias."""

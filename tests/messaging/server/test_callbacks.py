@@ -405,3 +405,11 @@ def test_bots_that_find_the_queue_full_are_counted(stage: Stage) -> None:
 def test_only_functions_and_http_urls_are_registered(processor: Any) -> None:
     with pytest.raises(ConfigurationError, match="processor"):
         ProcessorRegistry().register(LAMBDA, processor)
+
+
+def test_a_registry_begins_with_what_it_is_given_and_forgets_on_request() -> None:
+    registry = ProcessorRegistry([(LAMBDA, "http://127.0.0.1:1/")])
+    assert registry.find("other", LAMBDA) == "http://127.0.0.1:1/"
+    registry.unregister(LAMBDA)
+    registry.unregister(LAMBDA)
+    assert registry.find(LAMBDA) is None
