@@ -65,7 +65,8 @@ _UPDATE = Statement(
 _DELETE = Statement(delete(endpoints).where(*_KEY))
 _DELETE_ALL = Statement(delete(endpoints).where(endpoints.c.user_arn == bindparam("arn")))
 _DELETE_IN = Statement(
-    delete(endpoints).where(endpoints.c.user_arn > bindparam("first"), endpoints.c.user_arn < bindparam("last"))
+    # Not a range: how ARNs sort depends on the database's collation.
+    delete(endpoints).where(func.substr(endpoints.c.user_arn, 1, bindparam("length")) == bindparam("prefix"))
 )
 _PAGE = Statement(
     select(endpoints)
@@ -130,7 +131,8 @@ def delete_endpoints(tx: Transaction, user_arn: str) -> None:
 
 def delete_endpoints_of(tx: Transaction, app_instance_arn: str) -> None:
     """Remove every endpoint of every user of an app instance."""
-    tx.execute(_DELETE_IN, first=f"{app_instance_arn}/", last=f"{app_instance_arn}0")  # "0" is what follows "/"
+    prefix = f"{app_instance_arn}/"
+    tx.execute(_DELETE_IN, prefix=prefix, length=len(prefix))
 
 
 def endpoints_after(tx: Transaction, user_arn: str, after: str, count: int) -> list[Endpoint]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, Table, Text, bindparam, delete, insert, select
+from sqlalchemy import Column, Table, Text, bindparam, delete, func, insert, select
 
 from chime_messaging.server import faults
 from chime_messaging.server.store.database import Statement, Transaction, metadata
@@ -29,7 +29,8 @@ _PUT = Statement(
 _REMOVE = Statement(delete(tags).where(tags.c.resource_arn == bindparam("arn"), tags.c.key == bindparam("tag_key")))
 _REMOVE_ALL = Statement(delete(tags).where(tags.c.resource_arn == bindparam("arn")))
 _REMOVE_BELOW = Statement(
-    delete(tags).where(tags.c.resource_arn > bindparam("first"), tags.c.resource_arn < bindparam("last"))
+    # Not a range: how ARNs sort depends on the database's collation.
+    delete(tags).where(func.substr(tags.c.resource_arn, 1, bindparam("length")) == bindparam("prefix"))
 )
 
 
@@ -68,7 +69,8 @@ def remove_tags(tx: Transaction, arn: str, keys: Iterable[str] | None = None) ->
 def remove_tags_below(tx: Transaction, app_instance_arn: str) -> None:
     """Remove the tags of an app instance and of everything in it."""
     remove_tags(tx, app_instance_arn)
-    tx.execute(_REMOVE_BELOW, first=f"{app_instance_arn}/", last=f"{app_instance_arn}0")  # "0" is what follows "/"
+    prefix = f"{app_instance_arn}/"
+    tx.execute(_REMOVE_BELOW, prefix=prefix, length=len(prefix))
 
 
 def _checked(changes: Iterable[dict[str, Any]]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -112,7 +113,10 @@ _PAGE = Statement(
 _OF_APP_INSTANCE = Statement(select(users.c.arn).where(users.c.app_instance_arn == bindparam("app_instance_arn")))
 _EXPIRED = Statement(
     select(users.c.arn)
-    .where(users.c.expiration_days.is_not(None), users.c.created + users.c.expiration_days * DAY <= bindparam("now"))
+    .where(
+        users.c.expiration_days.is_not(None),
+        users.c.created + cast(users.c.expiration_days, BigInteger) * DAY <= bindparam("now"),
+    )
     .limit(bindparam("count"))
 )
 _DELETE_IN = Statement(delete(users).where(users.c.app_instance_arn == bindparam("app_instance_arn")))
