@@ -74,8 +74,9 @@ class GapDetected(Event, frozen=True):
     """After a reconnect: part of what was said in between could not be fetched."""
 
     channel_arn: str
+    """Empty when the user's channels could not be listed: the gap may be in any of them."""
     since: datetime
-    """Newest moment known to be complete before the gap."""
+    """Up to here nothing is missing. What is fetched from here on may contain messages that were delivered."""
     until: datetime
     """From here on the stream is complete again."""
     reason: str

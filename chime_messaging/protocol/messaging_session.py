@@ -131,7 +131,7 @@ class MessagingClientProtocol:
         self._establish_timeout = establish_timeout
         self._idle_timeout = idle_timeout
         self._early: deque[Event] = deque()
-        self._first_try = True
+        self._is_again = False
         self._was_established = False
 
     def start(self, now: float) -> list[Event]:
@@ -148,9 +148,7 @@ class MessagingClientProtocol:
         """Say that there is a signed URL; the socket will be opened next."""
         del now
         self._move(Signal.LOCATED)
-        event = SessionConnecting(reconnecting=not self._first_try, attempt=self._tries.attempts)
-        self._first_try = False
-        return [event]
+        return [SessionConnecting(reconnecting=self._is_again, attempt=self._tries.attempts)]
 
     def opened(self, now: float) -> list[Event]:
         """Say that the socket is open."""
@@ -190,6 +188,7 @@ class MessagingClientProtocol:
             delay = min(delay, remaining)
         self._move(Signal.LOST)
         self._waits += 1
+        self._is_again = True
         self._early.clear()
         self.deadline = now + delay
         reason = error.reason if isinstance(error, ConnectionClosed) else str(error)

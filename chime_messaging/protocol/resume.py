@@ -120,7 +120,9 @@ class Resume:
 
     def established(self, moment: datetime) -> bool:
         """Say that the session is established; return whether something may have been missed."""
-        self._heard = self._complete_again = self._service_time(moment)
+        self._heard = self._service_time(moment)
+        # The service's time is a lower estimate; a gap must not end too early.
+        self._complete_again = max(moment, self._heard)
         if self._since is None:
             self._established = True
             return False
@@ -167,8 +169,7 @@ class Resume:
     def plan_failed(self, reason: str) -> list[Event]:
         """Say that the user's channels cannot be listed: what was missed is lost, in channels unknown."""
         self._planned = True
-        self._gaps += 1
-        return [GapDetected("", self._since or self._heard, self._complete_again, reason)]
+        return [self._gap("", reason)]
 
     def is_wanted(self, listing: Listing) -> bool:
         """Whether a listing is still to go on: it may have been given up meanwhile."""
@@ -286,9 +287,9 @@ class Resume:
     def _gap(self, arn: str, reason: str) -> GapDetected:
         self._gaps += 1
         channel = self.seen.channels.get(arn)
-        since = self._since or self._heard
-        if channel is not None:
-            since = max(since, channel.last)
+        since = (
+            (self._since or self._heard) - self._overlap if channel is None else channel.complete_from(self._overlap)
+        )
         return GapDetected(arn, since, max(since, self._complete_again), reason)
 
     def _service_time(self, moment: datetime) -> datetime:

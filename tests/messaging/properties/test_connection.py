@@ -87,7 +87,11 @@ class World:
     def join(self, arn: str) -> None:
         self.tick()
         self.members.add(arn)
-        membership = {"ChannelArn": arn, "Member": {"Arn": ALICE}, "CreatedTimestamp": to_wire(self.moment)}
+        membership: dict[str, object] = {
+            "ChannelArn": arn,
+            "Member": {"Arn": ALICE},
+            "CreatedTimestamp": to_wire(self.moment),
+        }
         self.publish(arn, "CREATE_CHANNEL_MEMBERSHIP", membership)
 
     def activities(self) -> list[ChannelActivity]:
@@ -268,7 +272,7 @@ class Connection(RuleBasedStateMachine):
     @precondition(lambda self: self.client.state is not State.STOPPED)
     @rule(before=st.integers(0, 2), away=st.integers(0, 8), arn=st.sampled_from(CHANNELS))
     def comes_back(self, before: int, away: int, arn: str) -> None:
-        """A drop with frames under way, and the way back up to SESSION_ESTABLISHED: random rules get there too rarely."""
+        """A drop with frames under way, and the way back: random rules get there too rarely."""
         if self.client.state is State.ESTABLISHED:
             self.send(arn, before)
             self.drop(1006)
@@ -287,7 +291,11 @@ class Connection(RuleBasedStateMachine):
     @invariant()
     def nothing_is_told_twice_or_out_of_order(self) -> None:
         for arn in CHANNELS:
-            ids = [e.message.message_id for e in self.told if isinstance(e, MessageCreated) and arn == e.message.channel_arn]
+            ids = [
+                e.message.message_id
+                for e in self.told
+                if isinstance(e, MessageCreated) and arn == e.message.channel_arn
+            ]
             assert ids == sorted(set(ids))
         edits = [
             (e.message.message_id, e.message.last_edited_timestamp) for e in self.told if isinstance(e, MessageUpdated)
