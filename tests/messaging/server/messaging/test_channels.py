@@ -1,8 +1,11 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from chime_messaging.server.configuration import Authorization
 from chime_messaging.server.identity import app_instances
+from chime_messaging.server.messaging import quotas
 from chime_messaging.server.notices import Deliver, Dissolve, Join, Stream
 from chime_messaging.server.rest.shapes import body
 from chime_messaging.server.store.channels import channels, on_channel_deleted, update_channel
@@ -238,3 +241,29 @@ def test_channels_go_with_their_app_instance(chat: Chat, inboxes: Inboxes) -> No
     assert inboxes.groups == {}
     assert chat.work(lambda tx: tx.connection.execute(channels.select()).all()) == []
     assert chat.work(lambda tx: tx.connection.execute(memberships.select()).all()) == []
+
+
+def test_with_trust_things_must_still_exist_and_fit(chat: Chat) -> None:
+    chat.configuration = replace(chat.configuration, authorization=Authorization.TRUST)
+    nobody = f"{chat.instance}/user/nobody"
+    missing = chat.instance.replace("11111111", "22222222")
+    assert chat.refused("CreateChannel", None, AppInstanceArn=missing, Name="x") == "ForbiddenException"
+    assert chat.refused("ListChannelMembershipsForAppInstanceUser", None) == "BadRequestException"
+    channel = create(chat, nobody)
+    for member in ("nonsense", f"{missing}/user/x", f"{chat.instance}/channel/x"):
+        params = {"ChannelArn": channel, "MemberArn": member, "Type": "DEFAULT"}
+        assert chat.refused("CreateChannelMembership", nobody, **params) == "NotFoundException"
+    other = f"{chat.instance}/user/other"
+    chat.call("CreateChannelMembership", None, ChannelArn=channel, MemberArn=other, Type="DEFAULT")
+    answer = chat.call("DescribeChannelMembership", None, ChannelArn=channel, MemberArn=other)
+    assert answer["ChannelMembership"]["InvitedBy"] is None
+
+
+def test_a_channel_is_created_whole_or_not_at_all(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "CHANNELS_PER_MEMBER", 1)
+    ann, bob = chat.user("Ann"), chat.user("Bob")
+    create(chat, bob)
+    params = {"AppInstanceArn": chat.instance, "Name": "x", "MemberArns": [bob], "ChannelId": "x"}
+    assert chat.refused("CreateChannel", ann, **params) == "ResourceLimitExceededException"
+    chat.configuration = replace(chat.configuration, quotas=False)
+    chat.call("CreateChannel", ann, **params)

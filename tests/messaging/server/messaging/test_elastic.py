@@ -137,6 +137,8 @@ def test_parts_open_one_after_the_other_until_all_are_full(elastic: Elastic) -> 
     late = elastic.chat.user("Late")
     error = elastic.refused("CreateChannelMembership", MemberArn=late, Type="DEFAULT")
     assert error == "ResourceLimitExceededException"
+    params = {"MemberArn": late, "Type": "DEFAULT", "SubChannelId": first}
+    assert elastic.refused("CreateChannelMembership", **params) == "ResourceLimitExceededException"
     elastic.remove(placed[5][0])
     assert elastic.add(late) == second
     for part in (first, second, third):
