@@ -6,6 +6,9 @@ import errno
 import os
 import socket
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
 from chime_messaging.errors import ConfigurationError
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.logs import configure_logs
@@ -27,7 +30,7 @@ def run(
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: if the server cannot listen at this address.
+        ConfigurationError: if the server cannot listen at this address, or the database cannot be opened.
     """
     del media  # meetings bring it with the media add-on; a server without them has none to leave out
     configure_logs()
@@ -43,13 +46,34 @@ def run(
     )
     try:
         serve(configuration, _announce)
+    except SQLAlchemyError as exc:
+        raise ConfigurationError("db", f"{_without_password(database)}: {getattr(exc, 'orig', None) or exc}") from exc
+    except ModuleNotFoundError as exc:
+        if database is None or "://" not in database:
+            raise
+        raise ConfigurationError("db", f"this URL needs a driver: pip install {exc.name}") from exc
     except OSError as exc:
-        # Not every OSError is about the address: a database file that cannot be opened is one, too.
-        reason = str(exc.strerror) if isinstance(exc, socket.gaierror) else os.strerror(exc.errno or 0)
-        if exc.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES) or isinstance(exc, socket.gaierror):
-            raise ConfigurationError("address", f"cannot listen on {host}:{port}: {reason}") from exc
-        raise
+        problem = _address_problem(exc)
+        if problem is None:
+            raise
+        raise ConfigurationError("address", f"cannot listen on {host}:{port}: {problem}") from exc
 
 
 def _announce(node: Node) -> None:
     print(f"ready {node.url}", flush=True)
+
+
+def _address_problem(error: OSError) -> str | None:
+    """What is wrong with the address; None if the error is about something else."""
+    if isinstance(error, socket.gaierror):
+        return error.strerror
+    if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+        return os.strerror(error.errno)
+    return None
+
+
+def _without_password(database: str | None) -> str:
+    try:
+        return make_url(database or "").render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "URL" if database and "://" in database else str(database)

@@ -50,3 +50,21 @@ def test_trust_and_strict_auth_exclude_each_other(chime: Run) -> None:
     code, _, err = chime("serve", "--trust", "--strict-auth")
     assert code == 2
     assert "exclude each other" in err
+
+
+@pytest.mark.parametrize(
+    ("database", "problem"),
+    [
+        ("/nonexistent/chime.db", "db: /nonexistent/chime.db: unable to open database file"),
+        ("nosuch://user:secret@127.0.0.1:1/db", "db: "),
+        ("mysql+nosuchdriver://user:secret@127.0.0.1:1/db", "db: "),
+    ],
+)
+def test_database_that_cannot_be_opened_is_said_in_one_line_without_its_password(
+    chime: Run, database: str, problem: str
+) -> None:
+    code, out, err = chime("serve", "--port", "0", "--db", database)
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert last.startswith(f"chime: {problem}")
+    assert "secret" not in err
