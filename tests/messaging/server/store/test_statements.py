@@ -1,15 +1,17 @@
 import asyncio
 import threading
+from datetime import datetime
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Boolean, bindparam, insert, literal, select, update
 
 from chime_messaging.server.store.database import (
     Database,
     Statement,
     Transaction,
 )
-from tests.messaging.server.store.notes import ADD, FIND, add, names, notes
+from chime_messaging.server.store.engine import sqlite_driver
+from tests.messaging.server.store.notes import ADD, ALL, FIND, add, names, notes
 
 
 def test_a_statement_with_a_list_reads_like_a_compiled_one() -> None:
@@ -72,3 +74,36 @@ def test_two_databases_in_a_process_compile_a_statement_once_and_both_read_it() 
     for thread in threads:
         thread.join(30)
     assert problems == []
+
+
+@pytest.mark.parametrize("through_the_driver", [True, False])
+def test_a_parameter_may_be_named_like_a_column(through_the_driver: bool) -> None:
+    # SQLAlchemy alone would take "name" in the condition for a value to set.
+    move = Statement(update(notes).where(notes.c.name == bindparam("name")).values(at=bindparam("at")))
+
+    def work(tx: Transaction) -> list[tuple[str, int]]:
+        driver = sqlite_driver(tx.connection) if through_the_driver else None
+        for name in ("a", "b"):
+            assert ADD.count(tx.connection, driver, {"name": name, "at": 1}) == 1
+        assert move.count(tx.connection, driver, {"name": "a", "at": 7}) == 1
+        assert move.count(tx.connection, driver, {"name": "z", "at": 7}) == 0
+        assert FIND.first(tx.connection, driver, {"name": "a"}).at == 7
+        return [tuple(row) for row in ALL.all(tx.connection, driver, {})]
+
+    async def main() -> None:
+        async with Database() as database:
+            assert await database.run(work) == [("b", 1), ("a", 7)]
+
+    asyncio.run(main())
+
+
+def test_values_that_need_converting_go_through_sqlalchemy() -> None:
+    moment = datetime(2024, 5, 17, 12, 30)
+    when = Statement(select(literal(moment).label("moment")).where(bindparam("yes", type_=Boolean)))
+
+    async def main() -> None:
+        async with Database() as database:
+            assert (await database.run(lambda tx: tx.first(when, yes=True))).moment == moment
+            assert await database.run(lambda tx: tx.first(when, yes=False)) is None
+
+    asyncio.run(main())
