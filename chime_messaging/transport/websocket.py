@@ -6,6 +6,7 @@ while it is idle and ends with the task that reads it.
 
 from __future__ import annotations
 
+import functools
 import math
 import ssl
 
@@ -288,18 +289,20 @@ class WebSocketConnector:
             raise ConnectError(host, _why(exc)) from exc
         if not uri.secure:
             return stream
-        if self._ssl_context is None:
-            # Made once: it reads some hundred certificates.
-            self._ssl_context = ssl.create_default_context()
+        context = self._ssl_context or _system_context()
         try:
-            return await TLSStream.wrap(
-                stream, hostname=uri.host, ssl_context=self._ssl_context, standard_compatible=False
-            )
+            return await TLSStream.wrap(stream, hostname=uri.host, ssl_context=context, standard_compatible=False)
         except BaseException as exc:
             await anyio.aclose_forcefully(stream)
             if isinstance(exc, _GONE):
                 raise ConnectError(host, f"TLS: {_why(exc)}") from exc
             raise
+
+
+@functools.cache
+def _system_context() -> ssl.SSLContext:
+    # One for all: it holds some hundred certificates, more than half a megabyte, and takes some ten milliseconds.
+    return ssl.create_default_context()
 
 
 async def _upgrade(stream: ByteStream, framing: ClientFraming, host: str) -> None:
