@@ -28,6 +28,7 @@ from chime_messaging.server.callbacks import CallbackRunner, ProcessorRegistry
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.connections import Connection, Listener
 from chime_messaging.server.control import PlannedFailures
+from chime_messaging.server.http import HttpConnection
 from chime_messaging.server.janitor import Janitor
 from chime_messaging.server.metrics import Metrics
 from chime_messaging.server.notices import Notice
@@ -182,7 +183,7 @@ async def _listening(
 ) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpConnection,
         ws=listener,  # type: ignore[arg-type]  # called like the protocol class it stands for
         interface="asgi3",
         lifespan="off",
@@ -198,10 +199,7 @@ async def _listening(
     loop = asyncio.get_running_loop()
 
     def protocol() -> asyncio.Protocol:
-        made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
-            config=config, server_state=state, app_state={}
-        )
-        return made
+        return HttpConnection(config=config, server_state=state, app_state={})
 
     async with asyncio.TaskGroup() as tasks:
         dates = tasks.create_task(_keep_date(state))

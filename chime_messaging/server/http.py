@@ -1,0 +1,75 @@
+"""uvicorn's HTTP protocol with two limits it leaves to a proxy: how long a head may take, and how large it may be.
+
+A local server has no proxy in front, and the head of every websocket comes this way too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_TIMEOUT = 10.0
+"""Seconds from the connection, or from the first byte of a further request, to the end of its head."""
+MAX_HEAD_BYTES = 64 << 10
+"""Request line and headers together. Signed URLs with session tokens take a few KB."""
+
+
+class HttpConnection(HttpToolsProtocol):
+    """One HTTP connection. A head that is too large is answered with 400; one that takes too long gets no answer."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._head_size = 0
+        self._in_head = True
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock of the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and watch a head that is not complete yet."""
+        super().data_received(data)
+        if not self._in_head:
+            self._unwatch()
+            return
+        self._head_size += len(data)
+        if self.transport.is_closing():
+            self._unwatch()
+        elif self._head_size > MAX_HEAD_BYTES:
+            self._unwatch()
+            self.send_400_response("The head of the request is too large.")
+        elif self._head_timer is None:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over; the websocket has clocks of its own."""
+        self._unwatch()
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._in_head = True
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def _watch(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.abort)
+
+    def _unwatch(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
