@@ -30,7 +30,7 @@ from botocore.exceptions import ConnectTimeoutError as BotoConnectTimeoutError
 
 from chime_messaging.aws.credentials import translate_credentials_error
 from chime_messaging.aws.signing import Scheme
-from chime_messaging.aws.threads import run_in_thread
+from chime_messaging.aws.threads import limiter_of, run_in_thread
 from chime_messaging.errors import (
     ChimeError,
     ConfigurationError,
@@ -47,6 +47,9 @@ ATTEMPTS = 5
 TIMEOUT = 30.0
 BACKOFF_BASE = 0.2
 BACKOFF_CAP = 5.0
+
+MAX_POOL_CONNECTIONS = 10
+"""What botocore takes when a client's configuration does not say."""
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _UNUSABLE = {"UnrecognizedClientException", "InvalidClientTokenId", "MissingAuthenticationToken", "IncompleteSignature"}
@@ -141,8 +144,11 @@ class ControlPlane:
         self, operation: str, method: Callable[..., dict[str, Any]], request: dict[str, Any]
     ) -> tuple[dict[str, Any] | ChimeError, int]:
         """One boto3 call: its response, or the translated error, and the HTTP requests it took."""
+        # More calls at a time than the client keeps connections for would each open one and throw it away.
+        turns = limiter_of(self.client, self.client.meta.config.max_pool_connections or MAX_POOL_CONNECTIONS)
         try:
-            response = await run_in_thread(partial(method, **request))
+            async with turns:
+                response = await run_in_thread(partial(method, **request))
         except (ClientError, BotoCoreError) as exc:
             error = translate(exc, operation, self.host)
             error.__cause__ = exc

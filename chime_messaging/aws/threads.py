@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -17,6 +18,7 @@ MAX_THREADS = 32
 T = TypeVar("T")
 
 _limiter: RunVar[CapacityLimiter] = RunVar("chime_messaging.aws.threads.limiter")
+_limiters: RunVar[WeakKeyDictionary[object, CapacityLimiter]] = RunVar("chime_messaging.aws.threads.limiters")
 
 
 async def run_in_thread(function: Callable[[], T], *, timeout: float | None = None) -> T:
@@ -94,6 +96,19 @@ class _Slot:
                 return
             self._state = _State.OVER
         self._limiter.release_on_behalf_of(self)
+
+
+def limiter_of(owner: object, size: int) -> CapacityLimiter:
+    """Give the limiter that all callers in this event loop share for `owner`; it is made with `size` places."""
+    try:
+        limiters = _limiters.get()
+    except LookupError:
+        limiters = WeakKeyDictionary()
+        _limiters.set(limiters)
+    limiter = limiters.get(owner)
+    if limiter is None:
+        limiter = limiters[owner] = CapacityLimiter(size)
+    return limiter
 
 
 def _current_limiter() -> CapacityLimiter:

@@ -29,7 +29,9 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 def main(arguments: list[str] | None = None) -> None:
     """Run ``chime`` with the arguments of the process (or the given ones), and exit."""
     arguments, verbose = _split_verbose(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
     # Commands say themselves what the log would repeat. And only our own records: botocore's debug log has signatures.
     logging.getLogger("chime_messaging").setLevel(logging.DEBUG if verbose else logging.CRITICAL)
     try:

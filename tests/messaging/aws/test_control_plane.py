@@ -199,10 +199,13 @@ def test_backoff_doubles_to_a_cap_and_is_full_jitter(service: Any) -> None:
     assert plane(service, rng=lambda: 0.0)._backoff(5) == 0
 
 
-async def test_many_calls_run_side_by_side(service: Any, answer: Any) -> None:
+async def test_many_calls_run_side_by_side_on_the_connections_that_the_client_keeps(
+    service: Any, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     service.script = [answer(201, {"MessageId": "1"})] * 20
     control_plane = plane(service)
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
             tasks.start_soon(lambda: control_plane.call("SendChannelMessage", **SEND))
     assert len({asked.body["ClientRequestToken"] for asked in service.asked}) == 20
+    assert "Connection pool is full" not in caplog.text
