@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 import anyio
@@ -79,7 +79,6 @@ class EventHub:
         self._tasks: TaskGroup | None = None
         self._running: set[anyio.CancelScope] = set()
         self._rested: anyio.Event | None = None
-        self._exit = AsyncExitStack()
         self._ending = False
 
     # Emitting
@@ -239,12 +238,17 @@ class EventHub:
     async def __aenter__(self) -> EventHub:
         if self._tasks is not None:
             raise UsageError("an event hub is entered once")
-        self._tasks = await self._exit.enter_async_context(anyio.create_task_group())
+        self._tasks = tasks = anyio.create_task_group()
+        await tasks.__aenter__()
         for subscription in self._subscriptions:
             self._start(subscription)
         return self
 
-    async def __aexit__(self, *failure: Any) -> bool | None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if self._tasks is None:
+            raise UsageError("the event hub was not entered")
         self._ending = True
         for subscription in self._subscriptions:
             if not isinstance(subscription, HandlerSubscription):
@@ -262,7 +266,7 @@ class EventHub:
         self._observers.clear()
         for scope in list(self._running):
             scope.cancel()
-        return await self._exit.__aexit__(*failure)
+        return await self._tasks.__aexit__(kind, error, traceback)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():

@@ -88,6 +88,7 @@ class ClientFraming:
         # Frames may follow in the same bytes: they are for `take`, not for the state machine.
         self._buffer = b""
         self._protocol.receive_data(head + separator)
+        self._protocol.events_received()
         if self._protocol.handshake_exc is None and not self.open and rest:
             self._protocol.receive_data(rest)
         if self._protocol.handshake_exc is not None:

@@ -83,7 +83,7 @@ class WebSocketTransport:
         self._reading = False
         self._ready: list[str | bytes] = []
         self._closed: ConnectionClosed | None = None
-        self._done = anyio.Event()
+        self._done: anyio.Event | None = None
         self._writing = anyio.Lock()
 
     async def receive(self) -> list[str | bytes]:
@@ -210,7 +210,7 @@ class WebSocketTransport:
             with anyio.move_on_after(self._close_timeout):
                 await self._flush()
                 if self._reading:
-                    await self._done.wait()
+                    await self._wait_done()
                     return
                 self._reading = True
                 try:
@@ -222,10 +222,18 @@ class WebSocketTransport:
         finally:
             await self._end("connection lost")
 
+    async def _wait_done(self) -> None:
+        """Wait until the task that reads has seen the end."""
+        if self._closed is None:
+            # Made when somebody waits: an idle connection does without.
+            self._done = self._done or anyio.Event()
+            await self._done.wait()
+
     async def _end(self, reason: str) -> None:
         if self._closed is None:
             self._closed = self._framing.outcome(reason)
-            self._done.set()
+            if self._done is not None:
+                self._done.set()
         await anyio.aclose_forcefully(self._stream)
 
 
