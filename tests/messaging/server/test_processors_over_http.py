@@ -188,3 +188,22 @@ def test_a_send_that_is_repeated_is_one_message(server: LocalServer, program: Pr
     assert program.contents(program.bob) == ["once"]
     with pytest.raises(program.messaging.exceptions.ConflictException):
         program.send("twice", ClientRequestToken="the-token")
+
+
+def test_what_a_bot_answers_goes_through_the_flow_too(server: LocalServer, program: Program) -> None:
+    moderator = Moderator(server)
+    server.processors.register(LAMBDA, moderator)
+    server.processors.register(ALIAS, lambda request: "a bad answer")
+    rule = {"StandardMessages": "ALL", "TargetedMessages": "NONE"}
+    lex = {"LexBotAliasArn": ALIAS, "LocaleId": "en_US", "InvokedBy": rule}
+    arn = program.identity.create_app_instance_bot(
+        AppInstanceArn=program.instance, Name="Helper", Configuration={"Lex": lex}
+    )["AppInstanceBotArn"]
+    of_channel = {"ChannelArn": program.channel, "ChimeBearer": program.ada}
+    program.messaging.create_channel_membership(MemberArn=arn, Type="DEFAULT", **of_channel)
+    program.moderate()
+    program.send("hello")
+    senders = [moderator.events.get(timeout=PATIENCE)["ChannelMessage"]["Sender"]["Name"] for _ in range(2)]
+    assert senders == ["Ada", "Helper"]
+    answer, question = program.contents(program.bob)
+    assert (question, "a *** answer" in answer) == ("hello", True)

@@ -314,6 +314,16 @@ class TestUpdates:
         }
         assert chat.contents(flow.bob, flow.channel) == ["newer"]
 
+    def test_an_edit_that_failed_is_forgotten_after_one_without_the_flow(self, chat: Chat, flow: Flow) -> None:
+        message = flow.sent("old")
+        invoke = flow.update(message, "new")
+        chat.work(lambda tx: flow_runs.fail(tx, invoke.callback_id, "no answer"))
+        of_channel = {"ChannelArn": flow.channel}
+        chat.call("DisassociateChannelFlow", flow.admin, **of_channel, ChannelFlowArn=flow.arn)
+        chat.call("UpdateChannelMessage", flow.ada, **of_channel, MessageId=message, Content="newer")
+        assert flow.status(message) == "SENT"
+        assert chat.contents(flow.bob, flow.channel) == ["newer"]
+
     def test_a_message_that_went_meanwhile_stays_away(self, chat: Chat, flow: Flow) -> None:
         deleted, redacted = flow.sent("one"), flow.sent("two")
         runs = []
@@ -323,6 +333,7 @@ class TestUpdates:
         chat.call("DeleteChannelMessage", flow.admin, ChannelArn=flow.channel, MessageId=deleted)
         chat.call("RedactChannelMessage", flow.admin, ChannelArn=flow.channel, MessageId=redacted)
         chat.events()
+        assert flow.status(redacted) == "SENT"
         for message, invoke in runs:
             chat.call("ChannelFlowCallback", **flow.verdict(message, invoke))
             assert chat.events() == []
