@@ -17,7 +17,7 @@ its own, so a slow one delays nobody; a handler that raises keeps its subscripti
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeVar, overload
 
@@ -97,6 +97,23 @@ class EventHub:
                     subscription.rouse()
             else:
                 subscription.overflow(event)
+
+    def emit_all(self, events: Sequence[Event]) -> None:
+        """Emit several events, in order: the same as one by one, and cheaper where all are of one class."""
+        kinds = set(map(type, events))
+        if len(kinds) == 1:
+            kind = kinds.pop()
+            targets = self._targets.get(kind)
+            if targets is None:
+                targets = self._resolve(kind)
+            if all(len(events) <= subscription.size - len(subscription.queue) for subscription in targets):
+                for subscription in targets:
+                    subscription.queue.extend(events)
+                    if subscription.wake is not None:
+                        subscription.rouse()
+                return
+        for event in events:
+            self.emit(event)
 
     def _resolve(self, kind: type[Event]) -> tuple[Subscription, ...]:
         targets = tuple(subscription for subscription in self._subscriptions if subscription.matches(kind))

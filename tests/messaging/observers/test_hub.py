@@ -27,6 +27,7 @@ from chime_messaging.events import (
     UnknownEvent,
 )
 from chime_messaging.observers.hub import EventHub
+from chime_messaging.observers.subscription import Policy
 from chime_messaging.testing.recorder import EventRecorder
 from chime_messaging.wire.envelope import Envelope
 from chime_messaging.wire.payloads import ChannelMessage
@@ -119,6 +120,39 @@ async def test_a_slow_handler_delays_nobody() -> None:
                 hub.emit(retry(attempt))
                 assert (await anext(stream)).attempt == attempt
         release.set()
+
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "close"])
+@pytest.mark.parametrize("mixed", [False, True])
+async def test_emitting_several_at_once_is_the_same_as_one_by_one(policy: Policy, mixed: bool) -> None:
+    batches: list[list[Event]] = [[retry(attempt) for attempt in range(size)] for size in (3, 0, 1, 4, 2)]
+    if mixed:
+        batches = [[*batch, SessionStopped(1000)] for batch in batches]
+    outcomes = []
+    async with EventHub() as hub:
+        for at_once in (True, False):
+            one = hub.events(policy=policy, size=6)
+            other = hub.events(ReconnectScheduled)
+            async with one, other:
+                for batch in batches:
+                    if at_once:
+                        hub.emit_all(batch)
+                    else:
+                        for event in batch:
+                            hub.emit(event)
+                outcomes.append((list(one.queue), one.statistics()[1:], list(other.queue)))
+    assert outcomes[0] == outcomes[1]
+
+
+async def test_a_batch_wakes_its_reader() -> None:
+    async with EventHub() as hub, hub.events() as stream, anyio.create_task_group() as tasks:
+
+        async def read() -> None:
+            assert [await anext(stream), await anext(stream)] == [retry(1), retry(2)]
+
+        tasks.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        hub.emit_all([retry(1), retry(2)])
 
 
 class TestOverflow:
