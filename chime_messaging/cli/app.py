@@ -37,9 +37,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-users = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="Make and list users (needs chime-sdk-identity)."
-)
+users = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make and list users.")
 channels = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make and list channels.")
 app.add_typer(users, name="user")
 app.add_typer(channels, name="channel")

@@ -61,10 +61,6 @@ def explain(error: Exception) -> int:
             raise error
         text = f"this command needs {error.name}: pip install 'chime-messaging[{extra}]'"
         code = 2
-    elif isinstance(error, BrokenPipeError):
-        # The reader of our output has gone, as in `chime tail | head`; nothing is left to say, and nobody to say it to.
-        sys.stderr.close()
-        return 0
     elif isinstance(error, CredentialsError | ConfigurationError):
         text, code = str(error), 2
         if isinstance(error, CredentialsError) or error.field == "region":

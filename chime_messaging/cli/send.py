@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
-import anyio
-import anyio.to_thread
 import msgspec
+from anyio.from_thread import start_blocking_portal
 
 from chime_messaging.cli.directory import directory
 from chime_messaging.errors import ConfigurationError
@@ -39,14 +39,19 @@ def run(
     """
     values = _attributes(attributes)
     kind: Literal["CONTROL", "STANDARD"] = "CONTROL" if control else "STANDARD"
-
-    async def work() -> None:
-        async with directory(url, app_instance) as names:
-            sender_arn = await names.user(sender)
-            place = await names.channel(channel, sender_arn)
-            member = None if target is None else await names.user(target)
-            async for content in _contents(text):
-                sent = await place.send(
+    # The event loop runs beside, so that Ctrl-C ends the wait for a line at once: a thread that waits for one cannot be
+    # stopped.
+    with (
+        start_blocking_portal("asyncio") as portal,
+        portal.wrap_async_context_manager(directory(url, app_instance)) as names,
+    ):
+        sender_arn = portal.call(names.user, sender)
+        place = portal.call(names.channel, channel, sender_arn)
+        member = None if target is None else portal.call(names.user, target)
+        for content in _lines() if text is None else [text]:
+            sent = portal.call(
+                partial(
+                    place.send,
                     content,
                     type=kind,
                     persistence="PERSISTENT" if persistent else "NON_PERSISTENT",
@@ -54,16 +59,12 @@ def run(
                     attributes=values,
                     target=member,
                 )
-                print(msgspec.json.encode(sent).decode() if json else sent.message_id, flush=True)
+            )
+            print(msgspec.json.encode(sent).decode() if json else sent.message_id, flush=True)
 
-    anyio.run(work)
 
-
-async def _contents(text: str | None) -> AsyncIterator[str]:
-    if text is not None:
-        yield text
-        return
-    while line := await anyio.to_thread.run_sync(sys.stdin.readline, MAX_LINE, abandon_on_cancel=True):
+def _lines() -> Iterator[str]:
+    while line := sys.stdin.readline(MAX_LINE):
         if content := line.rstrip("\r\n"):
             yield content
 

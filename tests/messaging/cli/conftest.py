@@ -22,12 +22,12 @@ PATIENCE = 30.0
 class Chime:
     """A running ``chime`` whose lines are read as they come."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], stdin: bool) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chime_messaging.cli.main", *arguments],
             cwd=ROOT,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -74,9 +74,9 @@ class Chime:
             self.process.wait()
         for thread in self.threads:
             thread.join()
-        for pipe in (self.process.stdout, self.process.stderr):
-            assert pipe is not None
-            pipe.close()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def start(environment: dict[str, str]) -> Iterator[Callable[..., Chime]]:
     """Start ``chime`` as a process; what still runs at the end of the test is killed."""
     running: list[Chime] = []
 
-    def begin(*arguments: str, **variables: str) -> Chime:
-        running.append(Chime(arguments, environment | variables))
+    def begin(*arguments: str, stdin: bool = False) -> Chime:
+        running.append(Chime(arguments, environment, stdin))
         return running[-1]
 
     yield begin

@@ -85,6 +85,15 @@ def test_mistakes_are_one_clear_line(chime: Run, general: str, arguments: list[s
     assert err.startswith(f"chime: {error}")
 
 
+def test_ctrl_c_ends_the_wait_for_a_line(start: Callable[..., Any], general: str) -> None:
+    send = start("send", "general", "--as", "alice", stdin=True)
+    send.process.stdin.write("one\n")
+    send.process.stdin.flush()
+    assert len(send.line()) == 64
+    assert send.interrupt(signal.SIGINT) == 130
+    assert not any("Traceback" in line for line in send.stderr)
+
+
 def test_send_asks_who_sends(chime: Run, at: str) -> None:
     code, _, err = chime("send", "general", "x")
     assert code == 2
