@@ -47,8 +47,8 @@ from chime_messaging.wire.payloads import ChannelMessage
 OVERLAP = timedelta(seconds=30)
 """How far before the newest message seen a listing starts."""
 
-MAX_PAGES = 20
-"""Pages per channel; one that said more while we were away than fits into them has a gap."""
+MAX_PAGES = 200
+"""Pages of 50 messages per channel; one that said more while we were away has a gap."""
 
 MAX_HELD = 1024
 """Live events held per channel while it is being listed."""

@@ -90,21 +90,22 @@ class MessagingSession:
             idle_timeout=configuration.idle_timeout,
         )
         self._resume = Resume(configuration.user_arn) if configuration.resume else None
-        self._hub = EventHub()
+        self.hub = EventHub()
+        """Where the session's events are told; `on`, `events`, `add_observer` and `wait_for` are its."""
         self._never_connected = True
         self._running: anyio.CancelScope | None = None
         self._block: AbstractAsyncContextManager[None] | None = None
         self._ready: anyio.Event | None = None
         self._over: anyio.Event | None = None
         # Bound methods rather than methods of our own: their overloads tell type checkers which event a handler gets.
-        self.on = self._hub.on
+        self.on = self.hub.on
         """Decorator that subscribes a handler: ``@session.on(MessageCreated)``."""
-        self.events = self._hub.events
+        self.events = self.hub.events
         """Events as an iterator: ``async with session.events(MessageCreated) as stream``."""
-        self.add_observer = self._hub.add_observer
+        self.add_observer = self.hub.add_observer
         """Subscribe an object with methods of `MessagingSessionObserver`."""
-        self.remove_observer = self._hub.remove_observer
-        self.wait_for = self._hub.wait_for
+        self.remove_observer = self.hub.remove_observer
+        self.wait_for = self.hub.wait_for
         """Wait for one event: ``await session.wait_for(MessageCreated, where=..., timeout=5)``."""
 
     # What it is
@@ -137,7 +138,7 @@ class MessagingSession:
     @property
     def channels(self) -> Channels:
         """The user's channels: list, create, search."""
-        return Channels(self._service.control_plane, self.user_arn, source=self._hub)
+        return Channels(self._service.control_plane, self.user_arn, source=self.hub)
 
     def channel(self, arn: str) -> Channel:
         """Take hold of a channel, to send to it or to read its history.
@@ -145,7 +146,7 @@ class MessagingSession:
         Raises:
             InvalidArnError: if `arn` is not the ARN of a channel.
         """
-        return Channel(arn, self._service.control_plane, self.user_arn, source=self._hub)
+        return Channel(arn, self._service.control_plane, self.user_arn, source=self.hub)
 
     # Its life
 
@@ -223,7 +224,7 @@ class MessagingSession:
 
     async def _run(self, running: anyio.CancelScope, ready: anyio.Event, over: anyio.Event) -> None:
         try:
-            async with self._hub:
+            async with self.hub:
                 try:
                     with running:
                         await self._keep_connected()
@@ -278,7 +279,7 @@ class MessagingSession:
 
     async def _live_on(self, transport: Transport) -> ChimeError | None:
         """Receive until the connection is lost, and return the error; None when the protocol's deadline has passed."""
-        emit = self._hub.emit
+        emit = self.hub.emit
         async with anyio.create_task_group() as tasks:
             while True:
                 try:
@@ -322,7 +323,7 @@ class MessagingSession:
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:
             _log(event, self.user_arn)
-            self._hub.emit(event)
+            self.hub.emit(event)
 
     async def _tell_all(self, events: Sequence[Event]) -> None:
         # Shielded: these count as told already, and a lost connection must not swallow them.
