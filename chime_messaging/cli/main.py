@@ -56,10 +56,11 @@ def explain(error: Exception) -> int:
 
     advice = ""
     if isinstance(error, ModuleNotFoundError):
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        package = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(package)
         if extra is None:
             raise error
-        text = f"this command needs {error.name}: pip install 'chime-messaging[{extra}]'"
+        text = f"this command needs {package}: pip install 'chime-messaging[{extra}]'"
         code = 2
     elif isinstance(error, CredentialsError | ConfigurationError):
         text, code = str(error), 2
