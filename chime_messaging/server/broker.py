@@ -150,9 +150,9 @@ class Broker:
             if isinstance(notice, Deliver):
                 self._deliver(notice)
             elif isinstance(notice, Join):
-                self._join(notice.user_arn, notice.group)
+                self._add_member(notice.user_arn, notice.group)
             elif isinstance(notice, Leave):
-                self._leave(notice.user_arn, notice.group)
+                self._remove_member(notice.user_arn, notice.group)
             elif isinstance(notice, Attach):
                 self._attach(notice)
             elif isinstance(notice, Dissolve):
@@ -188,36 +188,60 @@ class Broker:
         if not self._pending:
             return
         pending, self._pending, self._pending_bytes = self._pending, [], 0
-        writes = 0
-        for batch in pending:
-            writers = self._writers(batch)
-            data = batch.frames[0] if len(batch.frames) == 1 else b"".join(batch.frames)
-            for write in writers:
-                try:
-                    write(data)
-                except Exception:
-                    # One broken transport must not cost the others the event; its own protocol hears of the loss.
-                    self.counters.failed_writes += 1
-                    _log.exception("a socket could not be written")
-            writes += len(writers)
-            self.counters.deliveries += len(writers) * len(batch.frames)
-            self.counters.bytes += len(writers) * len(data)
+        writes = self._write_one(pending[0]) if len(pending) == 1 else self._write_many(pending)
         self.counters.writes += writes
         self._not_before = self._loop.time() + min(self._coalesce, writes * _WRITE_COST)
 
-    def _writers(self, batch: _Batch) -> tuple[Write, ...]:
-        members = self._groups.get(batch.group) if batch.group is not None else None
+    def _write_one(self, batch: _Batch) -> int:
+        """The usual turn: every socket of one audience gets the same bytes. Return how many."""
+        sockets = self._audience(batch)
+        data = self._join(batch, len(sockets))
+        for write in tuple(sockets.values()):
+            self._write(write, data)
+        return len(sockets)
+
+    def _write_many(self, pending: list[_Batch]) -> int:
+        """A turn with several audiences: each socket gets one write, as that is a system call, all in commit order."""
+        parts: dict[Subscriber, list[bytes]] = {}
+        for batch in pending:
+            sockets = self._audience(batch)
+            data = self._join(batch, len(sockets))
+            for socket in sockets:
+                if socket in parts:
+                    parts[socket].append(data)
+                else:
+                    parts[socket] = [data]
+        for socket, several in parts.items():
+            self._write(socket.write, several[0] if len(several) == 1 else b"".join(several))
+        return len(parts)
+
+    def _join(self, batch: _Batch, sockets: int) -> bytes:
+        data = batch.frames[0] if len(batch.frames) == 1 else b"".join(batch.frames)
+        self.counters.deliveries += sockets * len(batch.frames)
+        self.counters.bytes += sockets * len(data)
+        return data
+
+    def _write(self, write: Write, data: bytes) -> None:
+        try:
+            write(data)
+        except Exception:
+            # One broken transport must not cost the others the event; its own protocol hears of the loss.
+            self.counters.failed_writes += 1
+            _log.exception("a socket could not be written")
+
+    def _audience(self, batch: _Batch) -> dict[Subscriber, Write]:
+        members = self._groups.get(batch.group, {}) if batch.group is not None else {}
         if not batch.users:
-            return tuple(members.values()) if members else ()
-        everyone = dict(members) if members else {}
+            return members
+        everyone = dict(members)
         for arn in batch.users:
             if user := self._users.get(arn):
                 everyone.update(user.sockets)
-        return tuple(everyone.values())
+        return everyone
 
     # Membership. What is waiting goes out first, to those who were members when it was committed.
 
-    def _join(self, user_arn: str, group: str) -> None:
+    def _add_member(self, user_arn: str, group: str) -> None:
         user = self._users.get(user_arn)
         if user is None:
             return
@@ -225,7 +249,7 @@ class Broker:
         user.groups.add(group)
         self._groups.setdefault(group, {}).update(user.sockets)
 
-    def _leave(self, user_arn: str, group: str) -> None:
+    def _remove_member(self, user_arn: str, group: str) -> None:
         user = self._users.get(user_arn)
         if user is None or group not in user.groups:
             return

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.frames import Opcode
 from websockets.protocol import State
@@ -144,6 +147,16 @@ def test_events_keep_commit_order_across_groups(stage: Stage) -> None:
         stage.say(str(number), group)
     stage.loop.advance()
     assert ann.received[1:] == list("01234567")
+
+
+def test_a_socket_gets_one_write_per_turn_however_many_audiences_it_belongs_to(stage: Stage) -> None:
+    ann, bob, eve = stage.attach(ANN, "a", "b"), stage.attach(BOB, "b"), stage.attach(EVE, "b")
+    for number, group in enumerate("abab"):
+        stage.say(str(number), group)
+    stage.say("4", "a", EVE)
+    stage.loop.advance()
+    assert [len(s.writes) for s in (ann, bob, eve)] == [2, 2, 2]
+    assert [s.received[1:] for s in (ann, bob, eve)] == [list("01234"), ["1", "3"], ["1", "3", "4"]]
 
 
 def test_events_of_one_turn_are_one_write_of_one_shared_object(stage: Stage) -> None:
@@ -341,6 +354,77 @@ def test_sockets_can_be_aborted_by_user_or_all_together(stage: Stage) -> None:
 def test_refusals_are_handed_out_once_each(stage: Stage) -> None:
     stage.broker.refuse(1013, 2, "later")
     assert [stage.broker.take_refusal() for _ in range(3)] == [(1013, "later"), (1013, "later"), None]
+
+
+_users = st.sampled_from([ANN, BOB])
+_groups = st.sampled_from(["a", "b"])
+_steps = st.one_of(
+    st.tuples(st.just("attach"), _users, st.sampled_from(["1", "2"])),
+    st.tuples(st.just("lose"), st.integers(0, 20), st.none()),
+    st.tuples(st.just("join"), _users, _groups),
+    st.tuples(st.just("leave"), _users, _groups),
+    st.tuples(st.just("dissolve"), _groups, st.none()),
+    st.tuples(st.just("deliver"), st.none() | _groups, st.sets(_users)),
+    st.tuples(st.just("turn"), st.floats(0, 0.003), st.none()),
+)
+
+
+class Model(Stage):
+    """A broker beside a plain account of what each socket has to get."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.members: dict[str, set[str]] = {"a": set(), "b": set()}
+        self.expected: dict[Socket, list[str]] = {}
+        self.live: list[Socket] = []
+        self.said = 0
+
+    def do_attach(self, user: str, session: str) -> None:
+        self.live = [s for s in self.live if (s.user_arn, s.session_id) != (user, session)]
+        socket = self.attach(user, *(g for g in self.members if user in self.members[g]), session_id=session)
+        self.expected[socket] = ["established"]
+        self.live.append(socket)
+
+    def do_lose(self, index: int, _: None) -> None:
+        if self.live:
+            self.broker.flush()
+            self.broker.lost(self.live.pop(index % len(self.live)))
+
+    def do_join(self, user: str, group: str) -> None:
+        self.members[group].add(user)
+        self.broker.apply([Join(user, group)])
+
+    def do_leave(self, user: str, group: str) -> None:
+        self.members[group].discard(user)
+        self.broker.apply([Leave(user, group)])
+
+    def do_dissolve(self, group: str, _: None) -> None:
+        self.members[group].clear()
+        self.broker.apply([Dissolve(group)])
+
+    def do_deliver(self, group: str | None, users: set[str]) -> None:
+        self.said += 1
+        self.say(str(self.said), group, *users)
+        audience = users | (self.members[group] if group is not None else set())
+        for socket in self.live:
+            if socket.user_arn in audience:
+                self.expected[socket].append(str(self.said))
+
+    def do_turn(self, seconds: float, _: None) -> None:
+        self.loop.advance(seconds)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_steps, min_size=20, max_size=60))
+def test_every_socket_gets_exactly_the_events_of_its_groups_in_commit_order(steps: list[tuple[str, Any, Any]]) -> None:
+    model = Model()
+    for step, one, two in steps:
+        getattr(model, f"do_{step}")(one, two)
+    model.broker.flush()
+    assert {socket: socket.received for socket in model.expected} == model.expected
+    for socket in model.live:
+        model.broker.lost(socket)
+    assert (model.broker.groups, model.broker.users) == (0, 0)
 
 
 @pytest.mark.anyio
