@@ -8,11 +8,8 @@ import sys
 
 import anyio
 
-from chime_messaging.events import MessageUpdated
-from chime_messaging.server.local_server import LocalServer
-from chime_messaging.sessions.channels import Channel
-from chime_messaging.sessions.configuration import MessagingSessionConfiguration
-from chime_messaging.sessions.messaging_session import MessagingSession
+from chime_messaging import Channel, MessageUpdated, MessagingSession, MessagingSessionConfiguration
+from chime_messaging.server import LocalServer
 
 
 async def read(channel: Channel, count: int) -> None:

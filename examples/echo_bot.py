@@ -14,9 +14,7 @@ import sys
 
 import anyio
 
-from chime_messaging.events import MessageCreated
-from chime_messaging.sessions.configuration import MessagingSessionConfiguration
-from chime_messaging.sessions.messaging_session import MessagingSession
+from chime_messaging import MessageCreated, MessagingSession, MessagingSessionConfiguration
 
 
 async def main(user_arn: str) -> None:

@@ -5,10 +5,15 @@ python examples/outage.py
 
 import anyio
 
-from chime_messaging.events import MessageCreated, ReconnectScheduled, Recovered, SessionEstablished
-from chime_messaging.server.local_server import LocalServer
-from chime_messaging.sessions.configuration import MessagingSessionConfiguration
-from chime_messaging.sessions.messaging_session import MessagingSession
+from chime_messaging import (
+    MessageCreated,
+    MessagingSession,
+    MessagingSessionConfiguration,
+    ReconnectScheduled,
+    Recovered,
+    SessionEstablished,
+)
+from chime_messaging.server import LocalServer
 
 
 async def main() -> None:
