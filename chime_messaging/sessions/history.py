@@ -22,7 +22,7 @@ from chime_messaging.observers.subscription import EventStream, Policy
 from chime_messaging.wire.payloads import ChannelMessage
 
 BUFFER = 1024
-"""Live events that wait for the reader."""
+"""Live events that wait for the reader, unless told otherwise."""
 
 REMEMBERED = 8192
 """Ids of messages handed out that are remembered to recognise repetitions."""
@@ -100,6 +100,7 @@ class LiveMessages:
         listing: Reads the history.
         since: First moment of interest; None from the first message on.
         sub_channel_id: Part of an elastic channel; others are left out.
+        size: Live events that may wait for the reader.
 
     Raises:
         SessionError: while iterating, if the session ends by an error.
@@ -115,8 +116,10 @@ class LiveMessages:
         *,
         since: datetime | None = None,
         sub_channel_id: str | None = None,
+        size: int = BUFFER,
     ) -> None:
         self._source = source
+        self._size = size
         self._channel_arn = channel_arn
         self._listing = listing
         self._since = since
@@ -160,7 +163,7 @@ class LiveMessages:
     async def _begin(self) -> None:
         """Subscribe first, and read the history second: nothing falls between them."""
         self._events = await self._source.events(
-            MessageCreated, GapDetected, SessionStopped, policy="close", size=BUFFER
+            MessageCreated, GapDetected, SessionStopped, policy="close", size=self._size
         ).__aenter__()
         self._stored = self._listing(self._reached, None)
 

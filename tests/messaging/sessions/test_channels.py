@@ -236,6 +236,27 @@ async def test_history_and_live_join_without_gap_or_repetition(chat: Chat) -> No
             assert got == [str(number) for number in range(part)]
 
 
+async def test_live_messages_go_on_over_cuts_without_gap_or_repetition(private_chat: Chat) -> None:
+    chat, total = private_chat, 120
+    configuration = MessagingSessionConfiguration(chat.bob, chime_client=chat.client, reconnect_short_backoff=0.05)
+
+    async def talk() -> None:
+        for number in range(total):
+            await chat.channel.send(str(number))
+            if number in (30, 70):
+                await anyio.to_thread.run_sync(chat.server.control.abort, chat.bob)
+
+    got: list[str | None] = []
+    async with MessagingSession(configuration) as session, anyio.create_task_group() as tasks:
+        tasks.start_soon(talk)
+        with anyio.fail_after(30):
+            async for message in session.channel(chat.channel.arn).messages(live=True):
+                got.append(message.content)
+                if len(got) == total:
+                    break
+    assert got == [str(number) for number in range(total)]
+
+
 async def test_live_messages_since_now_leave_the_past_out(chat: Chat) -> None:
     await chat.channel.send("past")
     configuration = MessagingSessionConfiguration(chat.bob, chime_client=chat.client)

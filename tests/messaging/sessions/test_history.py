@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chime_messaging.errors import ConfigurationError, SessionClosedError, SessionKickedError
 from chime_messaging.events import GapDetected, MessageCreated, SessionStopped
@@ -235,6 +237,34 @@ async def test_iteration_that_is_left_unsubscribes() -> None:
             assert len(hub.statistics()) == 1
             break
         assert len(hub.statistics()) == 0
+
+
+SAY, LOSE, READ = "say", "lose", "read"
+
+
+@given(st.lists(st.tuples(st.sampled_from([SAY, SAY, LOSE, READ]), st.integers(1, 12)), max_size=40))
+def test_whatever_is_said_lost_or_read_slowly_comes_once_and_in_order(script: list[tuple[str, int]]) -> None:
+    async def run() -> tuple[list[str], list[str]]:
+        archive, got, said = Archive(0), [], 1
+        async with EventHub() as hub:
+            messages = LiveMessages(hub, HERE, archive.list, size=8)
+            for action, amount in script:
+                if action == READ:
+                    got += [(await anext(messages)).message_id for _ in range(min(amount, said - len(got)))]
+                    continue
+                archive.add(*range(said, said + amount))
+                if action == LOSE:
+                    hub.emit(GapDetected(HERE, at(said), at(said + amount - 1), "lost"))
+                else:
+                    for number in range(said, said + amount):
+                        hub.emit(created(number))
+                said += amount
+            while len(got) < said:
+                got.append((await anext(messages)).message_id)
+        return got, ids(*range(said))
+
+    got, said = anyio.run(run)
+    assert got == said
 
 
 def test_recent_ids_forget_the_oldest() -> None:
