@@ -279,7 +279,7 @@ class MessagingSession:
 
     async def _live_on(self, transport: Transport) -> ChimeError | None:
         """Receive until the connection is lost, and return the error; None when the protocol's deadline has passed."""
-        emit = self.hub.emit
+        emit_all = self.hub.emit_all
         async with anyio.create_task_group() as tasks:
             while True:
                 try:
@@ -298,8 +298,7 @@ class MessagingSession:
                 if len(events) > BATCH:
                     await self._tell_all(events)
                     continue
-                for event in events:
-                    emit(event)
+                emit_all(events)
             tasks.cancel_scope.cancel()
         return error
 
