@@ -335,10 +335,11 @@ def _take_answer(tx: Transaction, payload: bytes, answer: object) -> None:
     """
     event = msgspec.json.decode(payload)
     message = event["ChannelMessage"]
-    if not isinstance(answer, Mapping):
+    edits = answer.get("ChannelMessage", {}) if isinstance(answer, Mapping) else None
+    if not isinstance(answer, Mapping) or not isinstance(edits, Mapping):
         raise faults.bad_request("A processor returns the parameters of ChannelFlowCallback, or nothing.")
     violations: list[str] = []
-    given = {"MessageId": message["MessageId"], **(answer.get("ChannelMessage") or {})}
+    given = {"MessageId": message["MessageId"], **edits}
     edited = _check_verdict()(given, "channelMessage", violations)
     if violations:
         raise invalid(violations)

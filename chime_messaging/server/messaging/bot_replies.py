@@ -72,7 +72,10 @@ def reply_content(answer: object) -> str | None:
         if not isinstance(message, Mapping) or not isinstance(message.get("content"), str):
             raise InvalidReplyError("each message of an answer is an object with content")
         written.append({"Content": message["content"], "ContentType": str(message.get("contentType", "PlainText"))})
-    return _encode({"Messages": written}).decode() if written else None
+    try:
+        return _encode({"Messages": written}).decode() if written else None
+    except UnicodeEncodeError as exc:
+        raise InvalidReplyError("an answer is valid Unicode text") from exc
 
 
 def _reply_attributes(request: Request, answer: object) -> dict[str, Any]:

@@ -155,6 +155,9 @@ def test_a_function_may_return_its_verdict(stage: Stage, processor: Processor) -
         ({"ChannelMessage": {"Content": "x" * 4097}}, "FAILED_CREATE_CHANNEL_MESSAGE"),
         ({"ChannelMessage": {"Content": 5}}, "FAILED_CREATE_CHANNEL_MESSAGE"),
         ({"ChannelMessage": {"MessageId": "other"}}, "FAILED_CREATE_CHANNEL_MESSAGE"),
+        ({"ChannelMessage": "x"}, "FAILED_CREATE_CHANNEL_MESSAGE"),
+        ({"ChannelMessage": None}, "FAILED_CREATE_CHANNEL_MESSAGE"),
+        ({"ChannelMessage": {"Unknown": 5}}, "CREATE_CHANNEL_MESSAGE"),
         ("yes", "FAILED_CREATE_CHANNEL_MESSAGE"),
     ],
 )

@@ -178,7 +178,9 @@ def test_an_empty_answer_is_silence(answer: object) -> None:
     assert reply_content(answer) is None
 
 
-@pytest.mark.parametrize("answer", [1, [], {"messages": "x"}, {"messages": ["x"]}, {"messages": [{"content": 1}]}])
+@pytest.mark.parametrize(
+    "answer", [1, [], "\ud83d", {"messages": "x"}, {"messages": ["x"]}, {"messages": [{"content": 1}]}]
+)
 def test_an_answer_of_another_shape_is_refused(answer: object) -> None:
     with pytest.raises(InvalidReplyError):
         reply_content(answer)
