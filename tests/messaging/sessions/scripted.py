@@ -6,6 +6,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from chime_messaging.aws.control_plane import ControlPlane
 from chime_messaging.errors import ConnectionClosed, UsageError
@@ -52,7 +53,7 @@ class ScriptedService:
         raise UsageError("the test gives the connector")
 
     async def connect_url(self, *, first: bool) -> str:
-        await anyio.sleep(0)
+        await checkpoint()
         self.lookups.append(first)
         if self.faults:
             raise self.faults.popleft()
@@ -122,13 +123,13 @@ class Stage:
 
     async def until(self, *kinds: type[Event], count: int = 1) -> None:
         """Wait until events of these kinds were told `count` times in all."""
-        async with self.session.events(*kinds) as stream:  # type: ignore[call-overload]
+        async with self.session.events(*kinds) as stream:
             while sum(isinstance(event, kinds) for event in self.events) < count:
-                await anyio.lowlevel.checkpoint()
+                await checkpoint()
                 if sum(isinstance(event, kinds) for event in self.events) >= count:
                     return
                 await stream.__anext__()
-                await anyio.lowlevel.checkpoint()
+                await checkpoint()
 
 
 async def receive_end(transport: MemoryTransport) -> ConnectionClosed:

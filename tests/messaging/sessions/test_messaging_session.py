@@ -8,7 +8,6 @@ import anyio
 import pytest
 
 from chime_messaging.errors import (
-    ConfigurationError,
     ConnectError,
     CredentialsError,
     ForbiddenError,
@@ -250,6 +249,8 @@ async def test_removed_observers_are_not_told_and_partial_ones_are_fine() -> Non
         transport = await stage.accept()
         await transport.send(stage.service.say())
         await stage.until(MessageCreated)
+        # The observers have tasks of their own, which may be told later than the stage's.
+        await anyio.wait_all_tasks_blocked()
         stage.session.remove_observer(removed)
         await transport.send(stage.service.say())
 
@@ -410,7 +411,6 @@ async def test_a_refused_upgrade_is_raised_with_its_status() -> None:
 
 async def test_the_block_is_left_alone_when_the_session_ends_and_iterators_end() -> None:
     stage = Stage()
-    seen = []
 
     async def serve() -> None:
         transport = await stage.accept()
@@ -421,8 +421,7 @@ async def test_the_block_is_left_alone_when_the_session_ends_and_iterators_end()
         tasks.start_soon(serve)
         async with stage.session as session:
             async with session.events(MessageCreated, SessionStopped) as stream:
-                async for event in stream:
-                    seen.append(type(event).__name__)
+                seen = [type(event).__name__ async for event in stream]
             await anyio.sleep(100)
             assert isinstance(session.stopped, SessionStopped)
             assert isinstance(session.stopped.error, SessionKickedError)
