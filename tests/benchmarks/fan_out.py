@@ -30,7 +30,7 @@ from chime_messaging.server.websocket import frame
 
 SUBSCRIBERS = 100
 WINDOW = 4 << 20
-"""Bytes on their way to all subscribers together, at most."""
+"""Bytes on their way to all subscribers together, at most; 0 with --one-by-one."""
 APP = "arn:aws:chime:us-east-1:123456789012:app-instance/7f6e5c4d-0000-4000-8000-000000000001"
 USERS = [f"{APP}/user/{number}" for number in range(SUBSCRIBERS)]
 ESTABLISHED = b'"Payload":null}'
@@ -119,7 +119,7 @@ def library(port: int, feed_port: int) -> None:
 def pump(
     name: str, pid: int, readers: measure.Readers, publish: Callable[[int], None], size: int, wire: int, bulk: int
 ) -> Cost:
-    """Publish for about three seconds, in bulks of `bulk`, and see what it costs process `pid`.
+    """Publish for about three seconds, in bulks of `bulk` (0: one by one), and see what it costs process `pid`.
 
     Args:
         name: of the row.
@@ -130,12 +130,14 @@ def pump(
         wire: bytes of an event as a subscriber receives it.
         bulk: events published together.
     """
+    window = WINDOW if bulk else 0
+    bulk = bulk or 1
     base, events = readers.received, 0
     cpu, started = measure.cpu_seconds(pid), time.perf_counter()
     while time.perf_counter() - started < 3.0:
         publish(bulk)
         events += bulk
-        readers.wait(base + events * wire * SUBSCRIBERS - WINDOW)
+        readers.wait(base + events * wire * SUBSCRIBERS - window)
     readers.wait(base + events * wire * SUBSCRIBERS)
     seconds, cpu = time.perf_counter() - started, measure.cpu_seconds(pid) - cpu
     if readers.received != base + events * wire * SUBSCRIBERS:
@@ -295,9 +297,11 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 750])
     parser.add_argument("--bulk", type=int, default=32, help="events published together")
     parser.add_argument("--sends", type=int, default=2000, help="messages sent end to end")
+    parser.add_argument("--one-by-one", action="store_true", help="no bulk: an event when the last has arrived")
     arguments = parser.parse_args()
-    mine = measure_ours(arguments.sizes, arguments.bulk)
-    peers = [measure_library(arguments.sizes, arguments.bulk), measure_mosquitto(arguments.sizes, arguments.bulk)]
+    bulk = 0 if arguments.one_by_one else arguments.bulk
+    mine = measure_ours(arguments.sizes, bulk)
+    peers = [measure_library(arguments.sizes, bulk), measure_mosquitto(arguments.sizes, bulk)]
     for row in (mine, *peers):
         for cost in row:
             print(cost)

@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import pytest
 import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -31,7 +33,7 @@ from chime_messaging.server.configuration import (
     Authorization,
     ServerConfiguration,
 )
-from chime_messaging.server.connections import Listener
+from chime_messaging.server.connections import Listener, Refused, read_request
 from chime_messaging.server.notices import Deliver, Disconnect, Join
 from chime_messaging.server.quotas import Limiter
 from chime_messaging.server.store.app_instances import add_app_instance
@@ -287,6 +289,18 @@ async def test_who_is_not_authorised_is_closed_with_4401_after_the_upgrade(query
     async with serving() as server, connect(f"ws://127.0.0.1:{server.port}/connect?{query}") as client:
         assert await closing(client) == (4401, reason)
         assert server.broker.counters.refused == 1
+
+
+@given(st.text() | st.text(st.sampled_from("&=%+;/?#:aF0\udcff\x00")), st.text(), st.sampled_from(Authorization))
+def test_any_connect_url_is_read_or_refused(query: str, host: str, authorization: Authorization) -> None:
+    start = f"userArn={quote(ANN)}&sessionId=1&X-Amz-Signature="
+    for target in (f"/connect?{query}", f"/connect?{start}{query}", query):
+        try:
+            request = read_request(target, host, ServerConfiguration(authorization=authorization), datetime.now(UTC))
+        except Refused as refused:
+            assert str(refused)
+        else:
+            assert request.user_arn.encode()
 
 
 async def test_trust_asks_for_no_known_user() -> None:
