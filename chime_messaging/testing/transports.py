@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 from anyio.lowlevel import checkpoint
 
-from chime_messaging.errors import ConnectionClosed
+from chime_messaging.errors import ChimeError, ConnectionClosed
 from chime_messaging.transport.base import MAX_FRAMES, Transport
 
 Pair = tuple[Transport, Transport]
@@ -19,7 +19,7 @@ MakePair = Callable[[], AbstractAsyncContextManager[Pair]]
 """Opens a connection: on entry the end under test and its peer, on exit both are closed."""
 
 _PATIENCE = 10.0
-_TURNS = 20
+_TURNS = 40
 
 
 class TransportContractError(AssertionError):
@@ -42,8 +42,8 @@ async def check_transport(make_pair: MakePair) -> None:
                     await promise(ours, theirs)
         except TimeoutError as exc:
             raise TransportContractError(f"{_title(promise)}: not within {_PATIENCE:g} s") from exc
-        except AssertionError as exc:
-            raise TransportContractError(f"{_title(promise)}: {exc}") from exc
+        except (AssertionError, ChimeError, ExceptionGroup) as exc:
+            raise TransportContractError(f"{_title(promise)}: {_first(exc)}") from exc
 
 
 async def delivers_in_order(ours: Transport, theirs: Transport) -> None:
@@ -63,6 +63,7 @@ async def returns_bounded_batches(ours: Transport, theirs: Transport) -> None:
     received: list[str | bytes] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_send_all, theirs, [str(number) for number in range(count)])
+        await anyio.wait_all_tasks_blocked()
         while len(received) < count:
             batch = await ours.receive()
             _check(1 <= len(batch) <= MAX_FRAMES, f"a batch of {len(batch)} frames")
@@ -71,14 +72,25 @@ async def returns_bounded_batches(ours: Transport, theirs: Transport) -> None:
 
 
 async def loses_nothing_when_cancelled(ours: Transport, theirs: Transport) -> None:
-    """A cancelled receive loses no frame."""
+    """A cancelled receive loses no frame, and puts none in another place."""
+    received: list[str | bytes] = []
+
+    async def take() -> None:
+        received.extend(await ours.receive())
+
     for number in range(_TURNS):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ours.receive)
-            await checkpoint()
+            tasks.start_soon(take)
+            for _ in range(number % 4):
+                await checkpoint()
+            await theirs.send(str(number))
+            # The cancellation meets the receive before, while and after the frame arrives.
+            for _ in range(number % 5):
+                await checkpoint()
             tasks.cancel_scope.cancel()
-        await theirs.send(str(number))
-        _same(await receive_frames(ours, 1), [str(number)])
+    while len(received) < _TURNS:
+        await take()
+    _same(received, [str(number) for number in range(_TURNS)])
 
 
 async def keeps_frames_of_many_senders_apart(ours: Transport, theirs: Transport) -> None:
@@ -96,6 +108,7 @@ async def tells_how_the_peer_closed(ours: Transport, theirs: Transport) -> None:
     await theirs.send("last words")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(theirs.aclose, 4003, "put out")
+        await anyio.wait_all_tasks_blocked()
         _same(await receive_frames(ours, 1), ["last words"])
         for _ in range(2):
             closed = await closing(ours.receive)
@@ -218,3 +231,10 @@ def _same(got: object, expected: object) -> None:
 
 def _title(promise: Callable[..., object]) -> str:
     return getattr(promise, "__name__", "promise").replace("_", " ")
+
+
+def _first(error: Exception) -> Exception:
+    """What went wrong, without the task groups around it."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

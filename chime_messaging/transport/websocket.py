@@ -39,7 +39,7 @@ CLOSE_TIMEOUT = 2.0
 """Default seconds for the peer to answer a close frame and to end the TCP connection."""
 
 WRITE_TIMEOUT = 10.0
-"""Seconds for a frame to leave; a peer that reads nothing for so long is taken for lost."""
+"""Default seconds for a frame to leave; a peer that reads nothing for so long is taken for lost."""
 
 _READ_BYTES = 1 << 18
 
@@ -61,6 +61,7 @@ class WebSocketTransport:
         "_reading",
         "_ready",
         "_stream",
+        "_write_timeout",
         "_writing",
     )
 
@@ -72,12 +73,14 @@ class WebSocketTransport:
         ping_interval: float | None,
         ping_timeout: float,
         close_timeout: float,
+        write_timeout: float,
     ) -> None:
         self._stream = stream
         self._framing = framing
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._close_timeout = close_timeout
+        self._write_timeout = write_timeout
         self._heard = anyio.current_time()
         self._pinged = False
         self._reading = False
@@ -192,7 +195,7 @@ class WebSocketTransport:
         if not data:
             return True
         # Shielded: half a frame on the wire would break every one that follows it.
-        with anyio.move_on_after(WRITE_TIMEOUT, shield=True):
+        with anyio.move_on_after(self._write_timeout, shield=True):
             try:
                 await self._stream.send(data)
             except _GONE:
@@ -247,6 +250,7 @@ class WebSocketConnector:
             connection that died silently stays open for ever.
         ping_timeout: seconds to wait for that sign before the connection counts as lost.
         close_timeout: seconds for the peer to answer a close frame and to end the TCP connection.
+        write_timeout: seconds for a frame to leave; a peer that reads nothing for so long is taken for lost.
         user_agent: header of the upgrade request.
     """
 
@@ -258,6 +262,7 @@ class WebSocketConnector:
         ping_interval: float | None = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
         close_timeout: float = CLOSE_TIMEOUT,
+        write_timeout: float = WRITE_TIMEOUT,
         user_agent: str = "chime-messaging",
     ) -> None:
         if not 0 < max_size <= MAX_FRAME_BYTES:
@@ -267,6 +272,7 @@ class WebSocketConnector:
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._close_timeout = close_timeout
+        self._write_timeout = write_timeout
         self._user_agent = user_agent
 
     async def connect(self, url: str, *, timeout: float) -> WebSocketTransport:
@@ -287,6 +293,7 @@ class WebSocketConnector:
                 ping_interval=self._ping_interval,
                 ping_timeout=self._ping_timeout,
                 close_timeout=self._close_timeout,
+                write_timeout=self._write_timeout,
             )
         raise ConnectTimeoutError(host, timeout)
 

@@ -11,7 +11,7 @@ from websockets.server import ServerProtocol
 
 from chime_messaging.errors import ConfigurationError, ConnectError, ConnectTimeoutError, UsageError
 from chime_messaging.testing.transports import check_transport, closing, receive_frames
-from chime_messaging.transport.websocket import WebSocketConnector
+from chime_messaging.transport.websocket import WebSocketConnector, WebSocketTransport
 from tests.messaging.transport.raw_peer import QUIET, serving, upgrade
 from tests.messaging.transport.websocket_peer import PeerServer, connected, peer_server
 
@@ -277,6 +277,55 @@ class TestLiveness:
             assert scope.cancelled_caught
             await theirs.send("still here")
             assert await ours.receive() == ["still here"]
+
+
+class TestSending:
+    async def test_a_peer_that_reads_nothing_is_given_up(self) -> None:
+        async def deaf(stream: SocketStream) -> None:
+            await upgrade(stream)
+            await anyio.sleep_forever()
+
+        async with serving(deaf) as url:
+            connector = WebSocketConnector(write_timeout=0.05, close_timeout=0.05)
+            transport = await connector.connect(url, timeout=5)
+            with anyio.fail_after(5):
+                closed = await closing(lambda: send_for_ever(transport))
+        assert (closed.code, closed.initiated_by) == (1006, "network")
+        assert "does not read" in closed.reason
+
+    async def test_closing_does_not_wait_for_a_frame_that_does_not_leave(self) -> None:
+        async def deaf(stream: SocketStream) -> None:
+            await upgrade(stream)
+            await anyio.sleep_forever()
+
+        async with serving(deaf) as url:
+            transport = await WebSocketConnector(close_timeout=0.05).connect(url, timeout=5)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(closing, lambda: send_for_ever(transport))
+                await anyio.wait_all_tasks_blocked()
+                with anyio.fail_after(2):
+                    await transport.aclose()
+
+    async def test_a_cancelled_send_leaves_a_stream_that_is_whole(self, server: PeerServer) -> None:
+        frame = "x" * 3_000_000
+        async with connected(server) as (ours, theirs):
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(ours.send, frame)
+                    await anyio.wait_all_tasks_blocked()
+                    tasks.start_soon(theirs.receive)
+                    scope.cancel()
+            await ours.send("whole")
+            with anyio.fail_after(5):
+                received = await theirs.receive()
+                while received == [frame]:
+                    received = await theirs.receive()
+            assert received == ["whole"]
+
+
+async def send_for_ever(transport: WebSocketTransport) -> None:
+    while True:
+        await transport.send("x" * 1_000_000)
 
 
 class TestClosing:
