@@ -218,7 +218,7 @@ def send(
 @app.command(epilog="Exit code 0 if every message reached everyone exactly once, else 1. Takes about ten seconds.")
 def demo(
     messages: Annotated[int, typer.Option(min=30, max=600, help="Messages in the burst.")] = 300,
-    seconds: Annotated[float, typer.Option(min=0.5, max=10, help="Length of the burst.")] = 5.0,
+    seconds: Annotated[float, typer.Option(min=0.5, max=10, help="Length of the burst.")] = 4.0,
 ) -> None:
     """Watch three people chat on a local Chime while one of them is cut off in the middle of a burst."""
     from chime_messaging.cli.demo import run
