@@ -18,7 +18,6 @@ Pair = tuple[Transport, Transport]
 MakePair = Callable[[], AbstractAsyncContextManager[Pair]]
 """Opens a connection: on entry the end under test and its peer, on exit both are closed."""
 
-_PATIENCE = 10.0
 _TURNS = 40
 
 
@@ -26,22 +25,23 @@ class TransportContractError(AssertionError):
     """A transport does not keep a promise."""
 
 
-async def check_transport(make_pair: MakePair) -> None:
+async def check_transport(make_pair: MakePair, *, patience: float = 10.0) -> None:
     """Put a transport through the contract of `Transport`.
 
     Args:
         make_pair: opens a fresh connection for each promise.
+        patience: seconds that each may take.
 
     Raises:
         TransportContractError: naming the first promise that is not kept.
     """
     for promise in PROMISES:
         try:
-            with anyio.fail_after(_PATIENCE):
+            with anyio.fail_after(patience):
                 async with make_pair() as (ours, theirs):
                     await promise(ours, theirs)
         except TimeoutError as exc:
-            raise TransportContractError(f"{_title(promise)}: not within {_PATIENCE:g} s") from exc
+            raise TransportContractError(f"{_title(promise)}: not within {patience:g} s") from exc
         except (AssertionError, ChimeError, ExceptionGroup) as exc:
             raise TransportContractError(f"{_title(promise)}: {_first(exc)}") from exc
 

@@ -93,9 +93,7 @@ class Deafening(Wrapped):
         (Deafening, "sending waits for a slow reader"),
     ],
 )
-async def test_a_broken_promise_is_named(kind: type[Wrapped], promise: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chime_messaging.testing.transports._PATIENCE", 1.0)
-
+async def test_a_broken_promise_is_named(kind: type[Wrapped], promise: str) -> None:
     @asynccontextmanager
     async def pair() -> AsyncIterator[Pair]:
         ours, theirs = memory_pair()
@@ -104,7 +102,7 @@ async def test_a_broken_promise_is_named(kind: type[Wrapped], promise: str, monk
         await theirs.aclose()
 
     with pytest.raises(TransportContractError, match=f"^{promise}: "):
-        await check_transport(pair)
+        await check_transport(pair, patience=1)
 
 
 def test_every_promise_says_what_it_is() -> None:
