@@ -300,7 +300,7 @@ class WebSocketConnector:
     async def _open(self, uri: WebSocketURI, host: str) -> ByteStream:
         try:
             stream = await anyio.connect_tcp(uri.host, uri.port)
-        except _GONE as exc:
+        except (*_GONE, UnicodeError) as exc:  # the latter for a host name that DNS cannot express
             raise ConnectError(host, _why(exc)) from exc
         if not uri.secure:
             return stream

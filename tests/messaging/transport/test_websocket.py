@@ -68,6 +68,10 @@ class TestConnecting:
         assert error.value.status is None
         assert "secret" not in str(error.value)
 
+    async def test_a_host_name_that_dns_cannot_express_is_a_connect_error(self) -> None:
+        with pytest.raises(ConnectError):
+            await WebSocketConnector().connect(f"ws://{'a' * 70}.invalid/", timeout=5)
+
     @pytest.mark.parametrize("status", [301, 401, 403, 500])
     async def test_an_http_refusal_tells_its_status(self, status: int) -> None:
         async def refuse(stream: SocketStream) -> None:
