@@ -11,9 +11,10 @@ from chime_messaging import __version__
 project = "chime-messaging"
 author = "the chime-messaging maintainers"
 version = release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables", "commands", "docstrings"]
 html_theme = "furo"
 exclude_patterns = ["_build"]
+default_role = "code"  # single backticks in docstrings name things; they are not references
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
@@ -21,6 +22,8 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 # The reference is checked for broken cross references of our own; those of other projects need their inventories,
 # which a build without network cannot fetch.
-FOREIGN = "anyio|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy"
+FOREIGN = "anyio|enum|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy"
 BUILTIN = "Self|Any|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError"
-nitpick_ignore_regex = [(r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?")]
+BELOW = r"chime_messaging\.\w+\.\w+\.\w+"  # modules below the rooms are not public, and not in the reference
+nitpick_ignore_regex = [(r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?"), (r"py:.*", BELOW)]
+suppress_warnings = ["ref.python"]  # `type[...]` in a signature, where classes have a field of that name
