@@ -246,7 +246,7 @@ class MessagingSession:
         while protocol.state is not State.STOPPED:
             if protocol.state is State.WAITING:
                 await anyio.sleep_until(protocol.deadline or 0.0)
-                self._tell(protocol.expire(anyio.current_time(), self._rng()))
+                self._tell(self._expire())
             else:
                 await self._connect()
 
@@ -271,11 +271,18 @@ class MessagingSession:
             # The catch-up has ended here, so nothing is told after the loss that belongs before it.
             if self._resume is not None:
                 self._resume.lost(self._clock())
-            now, jitter = anyio.current_time(), self._rng()
-            self._tell(protocol.expire(now, jitter) if error is None else protocol.lost(error, now, jitter))
+            if error is None:
+                self._tell(self._expire())
+            else:
+                self._tell(protocol.lost(error, anyio.current_time(), self._rng()))
         finally:
             with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
                 await transport.aclose(NO_STATUS)
+
+    def _expire(self) -> list[Event]:
+        # Event loops may wake us by a rounding error too early, and waiting for the rest may take no time at all.
+        now = max(anyio.current_time(), self._protocol.deadline or 0.0)
+        return self._protocol.expire(now, self._rng())
 
     async def _live_on(self, transport: Transport) -> ChimeError | None:
         """Receive until the connection is lost, and return the error; None when the protocol's deadline has passed."""
