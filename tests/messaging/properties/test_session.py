@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import anyio
@@ -17,7 +18,7 @@ from tests.messaging.sessions.scripted import ESTABLISHED, Stage
 
 Step = tuple[str, Any]
 
-FAULTS = {
+FAULTS: dict[str, Callable[[], Exception]] = {
     "network": lambda: ConnectError("host", "down"),
     "throttled": lambda: ThrottledError("ListChannelMessages", 429, "ThrottledClientException", "slow"),
     "credentials": lambda: CredentialsError("refresh failed", retryable=True),
