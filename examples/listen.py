@@ -11,12 +11,12 @@ from chime_messaging import MessageCreated, MessagingSession, MessagingSessionCo
 
 
 async def main(user_arn: str) -> None:
-    async with MessagingSession(MessagingSessionConfiguration(user_arn)) as session:
-        async with session.events(MessageCreated) as messages:
-            print("listening", flush=True)
-            for _ in range(2):
-                message = (await anext(messages)).message
-                print(f"{message.sender.name if message.sender else '?'}: {message.content}", flush=True)
+    configuration = MessagingSessionConfiguration(user_arn)
+    async with MessagingSession(configuration) as session, session.events(MessageCreated) as messages:
+        print("listening", flush=True)
+        for _ in range(2):
+            message = (await anext(messages)).message
+            print(f"{message.sender.name if message.sender else '?'}: {message.content}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ WITHOUT_ARGUMENTS = {
         "complete: 1 message fetched",
     ],
 }
-WITH_ARGUMENTS = {"echo_bot.py"}
+WITH_ARGUMENTS = {"echo_bot.py", "listen.py"}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -63,36 +65,68 @@ def test_example_tells_its_story(name: str, arguments: list[str]) -> None:
     assert sorted(story) == sorted(WITHOUT_ARGUMENTS[name]), done.stdout
 
 
+class Chat:
+    """Alice and another user in a channel of a local server."""
+
+    def __init__(self, server: LocalServer, other: str) -> None:
+        self.server = server
+        self.messaging: Any = server.client("chime-sdk-messaging")
+        identity: Any = server.client("chime-sdk-identity")
+        app = identity.create_app_instance(Name="examples")["AppInstanceArn"]
+        self.alice, self.other = (
+            identity.create_app_instance_user(AppInstanceArn=app, AppInstanceUserId=name, Name=name)[
+                "AppInstanceUserArn"
+            ]
+            for name in ("alice", other)
+        )
+        channel = self.messaging.create_channel(
+            AppInstanceArn=app, Name="general", ChimeBearer=self.alice, MemberArns=[self.other]
+        )
+        self.place = {"ChannelArn": channel["ChannelArn"], "ChimeBearer": self.alice}
+
+    def send(self, content: str) -> None:
+        self.messaging.send_channel_message(Content=content, Type="STANDARD", Persistence="PERSISTENT", **self.place)
+
+    def contents(self) -> list[str]:
+        listed = self.messaging.list_channel_messages(SortOrder="ASCENDING", **self.place)
+        return [message["Content"] for message in listed["ChannelMessages"]]
+
+    @contextmanager
+    def running(self, example: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run an example as the other user, until it listens."""
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(EXAMPLES / example), self.other],
+            cwd=ROOT,
+            env=os.environ | self.server.environment | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "listening\n"
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
 def test_echo_bot_answers_until_ctrl_c(server: LocalServer) -> None:
-    messaging: Any = server.client("chime-sdk-messaging")
-    identity: Any = server.client("chime-sdk-identity")
-    app = identity.create_app_instance(Name="bots")["AppInstanceArn"]
-    alice, bot = (
-        identity.create_app_instance_user(AppInstanceArn=app, AppInstanceUserId=name, Name=name)["AppInstanceUserArn"]
-        for name in ("alice", "echo")
-    )
-    channel = messaging.create_channel(AppInstanceArn=app, Name="general", ChimeBearer=alice, MemberArns=[bot])
-    place = {"ChannelArn": channel["ChannelArn"], "ChimeBearer": alice}
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", str(EXAMPLES / "echo_bot.py"), bot],
-        cwd=ROOT,
-        env=os.environ | server.environment | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "listening\n"
-        messaging.send_channel_message(Content="hi", Type="STANDARD", Persistence="PERSISTENT", **place)
-        contents: list[str] = []
-        while len(contents) < 2:
-            listed = messaging.list_channel_messages(SortOrder="ASCENDING", **place)
-            contents = [message["Content"] for message in listed["ChannelMessages"]]
+    chat = Chat(server, "echo")
+    with chat.running("echo_bot.py") as bot:
+        chat.send("hi")
+        while len(contents := chat.contents()) < 2:
+            continue
         assert contents == ["hi", "alice said: hi"]
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-        assert (process.returncode, out) == (0, "good bye\n"), err
-    finally:
-        process.kill()
-        process.communicate()
+        bot.send_signal(signal.SIGINT)
+        out, err = bot.communicate(timeout=20)
+        assert (bot.returncode, out) == (0, "good bye\n"), err
+
+
+def test_listener_prints_two_messages(server: LocalServer) -> None:
+    chat = Chat(server, "bob")
+    with chat.running("listen.py") as listener:
+        chat.send("one")
+        chat.send("two")
+        out, err = listener.communicate(timeout=20)
+        assert (listener.returncode, out) == (0, "alice: one\nalice: two\n"), err

@@ -10,7 +10,7 @@ from chime_messaging.errors import DecodeError, FrameTooLargeError
 from chime_messaging.wire.envelope import MAX_FRAME_BYTES, decode, encode
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
