@@ -33,6 +33,7 @@ _ROWS: dict[object, tuple[typing.Any, typing.Any]] = {
     name: (kind, decoder.decode if (decoder := _payload_decoder(kind)) else None)
     for name, kind in events.EVENT_TYPES.items()
 }
+_UNKNOWN = (UnknownEvent, None)
 
 
 def decode(frame: str | bytes) -> Event:
@@ -46,7 +47,7 @@ def decode(frame: str | bytes) -> Event:
         return _refused(frame)
     try:
         envelope = _decode_envelope(frame)
-        kind, decode_payload = _ROWS.get(envelope.headers.get(EVENT_TYPE), (UnknownEvent, None))
+        kind, decode_payload = _ROWS.get(envelope.headers.get(EVENT_TYPE), _UNKNOWN)
         if decode_payload is None:
             return kind(envelope)  # type: ignore[no-any-return]
         return kind(envelope, decode_payload(envelope.payload))  # type: ignore[no-any-return]

@@ -188,7 +188,7 @@ class LiveMessages:
             await self.aclose()
             if event.error is not None:
                 raise event.error
-        elif event.channel_arn == self._channel_arn:
+        elif event.channel_arn in ("", self._channel_arn):
             self._stored = self._listing(event.since, event.until)
         return None
 
