@@ -21,10 +21,11 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from chime_messaging.errors import ChimeError, SessionClosedError, SessionStoppedError, UsageError
+from chime_messaging.errors import ChimeError, DecodeError, SessionClosedError, SessionStoppedError, UsageError
 from chime_messaging.events import Event, ReconnectScheduled, SessionEstablished, SessionStopped
 from chime_messaging.observers.hub import EventHub
 from chime_messaging.protocol.messaging_session import MessagingClientProtocol, State
@@ -382,6 +383,9 @@ class MessagingSession:
         while True:
             try:
                 return await call(*args)
+            except msgspec.ValidationError as exc:
+                logger.warning("Catching up: %s", exc)
+                return DecodeError(str(exc))
             except ChimeError as exc:
                 tries += 1
                 if tries >= LISTING_TRIES or not is_retryable(exc):

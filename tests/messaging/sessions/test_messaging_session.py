@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import anyio
+import msgspec
 import pytest
 
 from chime_messaging.errors import (
@@ -618,6 +619,21 @@ async def test_a_forbidden_listing_is_a_gap() -> None:
     assert stage.told() == ["000002"]
     assert [event.channel_arn for event in stage.events if isinstance(event, GapDetected)] == [""]
     assert Recovered.__name__ not in stage.names()
+
+
+async def test_an_answer_of_the_wrong_shape_is_a_gap() -> None:
+    stage = Stage()
+    stage.service.listing_faults.append(msgspec.ValidationError("expected str"))
+
+    async def serve() -> None:
+        (await stage.accept()).abort()
+        await stage.accept()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve)
+        async with stage.session as session:
+            await stage.until(GapDetected)
+            assert session.is_established
 
 
 async def test_without_resume_nothing_is_fetched() -> None:
