@@ -6,9 +6,9 @@ block the event loop; throttled calls wait and try again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
@@ -17,6 +17,14 @@ from chime_messaging.errors import ConfigurationError, LimitError, UsageError
 from chime_messaging.ids import require_arn
 from chime_messaging.sessions.history import EventSource, LiveMessages, require_aware, to_message
 from chime_messaging.sessions.memberships import ChannelMembers
+from chime_messaging.sessions.messages import (
+    AnyMessage,
+    Attributes,
+    attributes_member,
+    message_id_of,
+    push_member,
+    target_member,
+)
 from chime_messaging.sessions.pages import Items
 from chime_messaging.wire import limits, payloads
 from chime_messaging.wire.payloads import (
@@ -33,12 +41,6 @@ from chime_messaging.wire.payloads import (
 )
 
 T = TypeVar("T")
-
-AnyMessage = str | ChannelMessage | SentMessage
-"""A message, or its id."""
-
-Attributes = Mapping[str, str | Sequence[str]]
-"""Message attributes: a value or several per name, for example ``{"CHIME.mentions": [arn]}``."""
 
 
 class Channel(ChannelMembers):
@@ -113,10 +115,10 @@ class Channel(ChannelMembers):
             Type=type,
             Persistence=persistence,
             Metadata=metadata,
-            MessageAttributes=_attributes(attributes),
-            Target=_target(target),
+            MessageAttributes=attributes_member(attributes),
+            Target=target_member(target),
             ContentType=content_type,
-            PushNotification=_push(push),
+            PushNotification=push_member(push),
             SubChannelId=sub_channel_id,
             ClientRequestToken=client_request_token,
         )
@@ -142,7 +144,7 @@ class Channel(ChannelMembers):
         limits.require_length("content_type", content_type, limits.CONTENT_TYPE_CHARACTERS)
         response = await self._call(
             "UpdateChannelMessage",
-            MessageId=_id(message),
+            MessageId=message_id_of(message),
             Content=content,
             Metadata=metadata,
             ContentType=content_type,
@@ -152,11 +154,11 @@ class Channel(ChannelMembers):
 
     async def redact(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> None:
         """Empty a message and leave its place. Official name: RedactChannelMessage."""
-        await self._call("RedactChannelMessage", MessageId=_id(message), SubChannelId=sub_channel_id)
+        await self._call("RedactChannelMessage", MessageId=message_id_of(message), SubChannelId=sub_channel_id)
 
     async def delete(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> None:
         """Remove a message for good; administrators only. Official name: DeleteChannelMessage."""
-        await self._call("DeleteChannelMessage", MessageId=_id(message), SubChannelId=sub_channel_id)
+        await self._call("DeleteChannelMessage", MessageId=message_id_of(message), SubChannelId=sub_channel_id)
 
     async def get(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> ChannelMessage:
         """Fetch one message as it is now. Official name: GetChannelMessage.
@@ -164,18 +166,34 @@ class Channel(ChannelMembers):
         Raises:
             NotFoundError: if there is none.
         """
-        response = await self._call("GetChannelMessage", MessageId=_id(message), SubChannelId=sub_channel_id)
+        response = await self._call("GetChannelMessage", MessageId=message_id_of(message), SubChannelId=sub_channel_id)
         return to_message(response["ChannelMessage"], self.arn)
 
     async def status(self, message: AnyMessage, *, sub_channel_id: str | None = None) -> MessageStatus:
         """Ask where a message of the bearer's own is. Official name: GetChannelMessageStatus."""
-        response = await self._call("GetChannelMessageStatus", MessageId=_id(message), SubChannelId=sub_channel_id)
+        response = await self._call(
+            "GetChannelMessageStatus", MessageId=message_id_of(message), SubChannelId=sub_channel_id
+        )
         return msgspec.convert(response.get("Status", {}), MessageStatus)
 
     async def mark_read(self) -> None:
         """Set the bearer's read marker to now. Official name: UpdateChannelReadMarker."""
         await self._call("UpdateChannelReadMarker")
 
+    @overload
+    def messages(
+        self,
+        since: datetime | None = ...,
+        until: datetime | None = ...,
+        *,
+        newest_first: bool = ...,
+        live: Literal[False] = ...,
+        sub_channel_id: str | None = ...,
+    ) -> Items[ChannelMessage]: ...
+    @overload
+    def messages(
+        self, since: datetime | None = ..., *, live: Literal[True], sub_channel_id: str | None = ...
+    ) -> LiveMessages: ...
     def messages(
         self,
         since: datetime | None = None,
@@ -184,7 +202,7 @@ class Channel(ChannelMembers):
         newest_first: bool = False,
         live: bool = False,
         sub_channel_id: str | None = None,
-    ) -> AsyncIterator[ChannelMessage]:
+    ) -> Items[ChannelMessage] | LiveMessages:
         """Iterate over messages: the stored ones and, with `live`, every new one after them.
 
         Each message comes once, in the version that is current when it is read; what happens to it later is told by the
@@ -206,7 +224,16 @@ class Channel(ChannelMembers):
         require_aware("until", until)
 
         def listing(start: datetime | None, end: datetime | None) -> Items[ChannelMessage]:
-            return self._stored(start, end, "DESCENDING" if newest_first else "ASCENDING", sub_channel_id)
+            return Items(
+                self._call,
+                "ListChannelMessages",
+                "ChannelMessages",
+                lambda item: to_message(item, self.arn),
+                SortOrder="DESCENDING" if newest_first else "ASCENDING",
+                NotBefore=start,
+                NotAfter=end,
+                SubChannelId=sub_channel_id,
+            )
 
         if not live:
             return listing(since, until)
@@ -215,24 +242,6 @@ class Channel(ChannelMembers):
         if self._source is None:
             raise UsageError("live messages need a session: use session.channel(arn)")
         return LiveMessages(self._source, self.arn, listing, since=since, sub_channel_id=sub_channel_id)
-
-    def _stored(
-        self,
-        since: datetime | None,
-        until: datetime | None,
-        order: Literal["ASCENDING", "DESCENDING"],
-        sub_channel_id: str | None,
-    ) -> Items[ChannelMessage]:
-        return Items(
-            self._call,
-            "ListChannelMessages",
-            "ChannelMessages",
-            lambda item: to_message(item, self.arn),
-            SortOrder=order,
-            NotBefore=since,
-            NotAfter=until,
-            SubChannelId=sub_channel_id,
-        )
 
     # The channel itself
 
@@ -398,32 +407,3 @@ class Channels:
 
 def _to(kind: type[T]) -> Callable[[dict[str, Any]], T]:
     return lambda item: msgspec.convert(item, kind)
-
-
-def _id(message: AnyMessage) -> str:
-    message_id = message if isinstance(message, str) else message.message_id
-    limits.require_message_id(message_id)
-    return message_id
-
-
-def _attributes(attributes: Attributes | None) -> dict[str, dict[str, list[str]]] | None:
-    if not attributes:
-        return None
-    values = {name: [value] if isinstance(value, str) else list(value) for name, value in attributes.items()}
-    limits.require_attributes(values)
-    return {name: {"StringValues": texts} for name, texts in values.items()}
-
-
-def _target(member_arn: str | None) -> list[dict[str, str]] | None:
-    if member_arn is None:
-        return None
-    require_arn(member_arn, "target", "user", "bot")
-    return [{"MemberArn": member_arn}]
-
-
-def _push(push: PushNotification | None) -> dict[str, str] | None:
-    if push is None:
-        return None
-    limits.require_length("push.title", push.title, limits.PUSH_TITLE_CHARACTERS)
-    limits.require_length("push.body", push.body, limits.PUSH_BODY_CHARACTERS)
-    return {"Title": push.title, "Body": push.body, "Type": push.type}
