@@ -59,6 +59,7 @@ def test_only_faults_that_pass_are_marked_retryable() -> None:
         "TransportError",
         "ConnectError",
         "ConnectTimeoutError",
+        "RequestTimeoutError",
         "ConnectionClosed",
         "ThrottledError",
         "ServiceFailureError",
