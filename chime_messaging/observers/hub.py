@@ -9,9 +9,11 @@
     hub.add_observer(Greeter())                              # an object; see MessagingSessionObserver
 
 What holds for all of them: `emit` never waits and never raises; each subscriber gets its events in the order of
-`emit`, and there is no promise between subscribers; each has a bounded mailbox and, where it has a handler, a task of
-its own, so a slow one delays nobody; a handler that raises keeps its subscription, and the error is logged and told as
-`HandlerFailed`; on exit what waits is delivered, with a deadline, and then iterators end.
+`emit`, and there is no promise between subscribers; each has a bounded mailbox and, where it has a handler, a task
+of its own, so a slow one delays nobody until its mailbox is full. Then its policy decides; the usual one makes
+`deliver` wait for it, within limits, so that nothing is lost. A handler that raises keeps its subscription, and the
+error is logged and told as `HandlerFailed`; on exit what waits is delivered, with a deadline, and then iterators
+end.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any, Literal, Protocol, TypeVar, overload
 
 import anyio
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from chime_messaging.errors import SessionClosedError, UsageError, WaitTimeoutError
 from chime_messaging.events import Event, HandlerFailed
@@ -35,6 +38,9 @@ from chime_messaging.observers.subscription import (
     Subscription,
     SubscriptionStatistics,
 )
+
+BATCH = 128
+"""Events emitted at a stretch by `deliver`; then readers get a turn."""
 
 A = TypeVar("A", bound=Event)
 B = TypeVar("B", bound=Event)
@@ -60,6 +66,7 @@ class EventHub:
         on_handler_error: ``contain`` logs a handler's error and emits `HandlerFailed`; ``raise`` lets it end the
             ``async with`` block, for development.
         drain_timeout: seconds that handlers get on exit to work off what waits for them.
+        stall_timeout: seconds that `room` waits for a reader that takes no event.
         vocabulary: the method names of observer objects.
     """
 
@@ -68,10 +75,13 @@ class EventHub:
         *,
         on_handler_error: Literal["contain", "raise"] = "contain",
         drain_timeout: float = 5.0,
+        stall_timeout: float = 5.0,
         vocabulary: Vocabulary = MESSAGING_SESSION,
     ) -> None:
         self._raise_errors = on_handler_error == "raise"
         self._drain_timeout = drain_timeout
+        self._stall_timeout = stall_timeout
+        self._hurried = False
         self._vocabulary = vocabulary
         self._subscriptions: list[Subscription] = []
         self._targets: dict[type[Event], tuple[Subscription, ...]] = {}
@@ -115,6 +125,46 @@ class EventHub:
         for event in events:
             self.emit(event)
 
+    def has_room(self, events: int) -> bool:
+        """Whether so many more events can be emitted without taking any from a subscriber whose policy is ``wait``."""
+        return all(subscription.room(events) == events for subscription in self._subscriptions)
+
+    async def room(self, most: int) -> int:
+        """Wait until an event can be emitted without taking any from a subscriber whose policy is ``wait``.
+
+        Does not wait for readers that have stalled, nor for anyone after `hurry`.
+
+        Returns:
+            How many can be, up to `most`.
+        """
+        while not self._hurried:
+            fullest = min(self._subscriptions, key=lambda subscription: subscription.room(most), default=None)
+            if fullest is None:
+                break
+            if room := fullest.room(most):
+                return room
+            await fullest.make_room(self._stall_timeout)
+        return most
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """Emit events as fast as those who want all of them can take them.
+
+        Not cancelled half-way, as whoever calls has counted them as told; `hurry` ends the waiting.
+        """
+        with anyio.CancelScope(shield=True):
+            told = 0
+            while told < len(events):
+                room = await self.room(BATCH)
+                self.emit_all(events[told : told + room])
+                told += room
+                await checkpoint()
+
+    def hurry(self) -> None:
+        """Let nobody wait for room any more: the session is to end."""
+        self._hurried = True
+        for subscription in self._subscriptions:
+            subscription.relieve(at_once=True)
+
     def _resolve(self, kind: type[Event]) -> tuple[Subscription, ...]:
         targets = tuple(subscription for subscription in self._subscriptions if subscription.matches(kind))
         self._targets[kind] = targets
@@ -144,7 +194,7 @@ class EventHub:
         policy: Policy = ...,
         size: int = ...,
     ) -> Registrar[A | B | C | D]: ...
-    def on(self, *types: type[Event], policy: Policy = "drop_oldest", size: int = DEFAULT_SIZE) -> Registrar[Any]:
+    def on(self, *types: type[Event], policy: Policy = "wait", size: int = DEFAULT_SIZE) -> Registrar[Any]:
         """Return a decorator that subscribes a handler to these event classes, or to every event without arguments.
 
         A base class such as `MessageEvent` stands for all its subclasses. The handler may be ``def`` or
@@ -161,7 +211,7 @@ class EventHub:
         self,
         handler: Callable[[Any], object],
         *types: type[Event],
-        policy: Policy = "drop_oldest",
+        policy: Policy = "wait",
         size: int = DEFAULT_SIZE,
     ) -> Subscription:
         """Subscribe a handler without a decorator; ``close()`` of what is returned ends it."""
@@ -202,14 +252,14 @@ class EventHub:
         policy: Policy = ...,
         size: int = ...,
     ) -> EventStream[A | B | C | D]: ...
-    def events(self, *types: type[Event], policy: Policy = "drop_oldest", size: int = DEFAULT_SIZE) -> EventStream[Any]:
+    def events(self, *types: type[Event], policy: Policy = "wait", size: int = DEFAULT_SIZE) -> EventStream[Any]:
         """Return an asynchronous iterator over these event classes, or over every event without arguments.
 
         It is subscribed while inside its ``async with``.
         """
         return EventStream(self, "event stream", types or (Event,), policy, size)
 
-    def add_observer(self, observer: object, *, policy: Policy = "drop_oldest", size: int = DEFAULT_SIZE) -> None:
+    def add_observer(self, observer: object, *, policy: Policy = "wait", size: int = DEFAULT_SIZE) -> None:
         """Subscribe an object: a `MessagingSessionObserver`, or any with methods of those names. Twice is once.
 
         Raises:

@@ -1,14 +1,15 @@
 """Mailboxes: what lies between `EventHub.emit` and the one who reads.
 
-Each subscriber has a mailbox of its own, bounded, so a slow reader costs memory up to `size` events and costs nobody
-else anything. A mailbox wakes its reader once per batch: while the reader works, putting an event in is an append.
+Each subscriber has a mailbox of its own, bounded, so a slow reader costs memory up to `size` events; its policy says
+what happens then. A mailbox wakes its reader once per batch: while the reader works, putting an event in is an append.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-Policy = Literal["drop_oldest", "drop_newest", "close"]
-"""What happens to a mailbox that is full: which event goes, or whether the subscription ends."""
+Policy = Literal["wait", "drop_oldest", "drop_newest", "close"]
+"""What happens when a mailbox is full. ``wait``: whoever emits and can wait does, until the reader has caught up, so
+that nothing is lost; a reader that takes no event at all for the hub's `stall_timeout` is not waited for any more and
+loses its oldest events. The others lose their oldest or newest event at once, or end the subscription."""
 
 DEFAULT_SIZE = 256
 """Events that wait for one subscriber before its policy applies."""
+
+_log = logging.getLogger("chime_messaging.observers")
 
 E = TypeVar("E", bound=Event)
 Routes = Callable[[type[Event]], tuple[Callable[[Any], object], ...]]
@@ -65,8 +70,8 @@ class Subscription:
     def __init__(self, hub: SubscriptionOwner, name: str, types: tuple[type[Event], ...], policy: Policy, size: int):
         if size < 1:
             raise ConfigurationError("size", f"must be at least 1, is {size}")
-        if policy not in ("drop_oldest", "drop_newest", "close"):
-            raise ConfigurationError("policy", f"must be drop_oldest, drop_newest or close, is {policy!r}")
+        if policy not in get_args(Policy):
+            raise ConfigurationError("policy", f"must be one of {', '.join(get_args(Policy))}, is {policy!r}")
         self.name = name
         self.types = types
         """Event classes that are delivered, subclasses included."""
@@ -74,6 +79,8 @@ class Subscription:
         self.queue: deque[Event] = deque()
         self.size = size
         self.wake: anyio.Event | None = None
+        self._relief: anyio.Event | None = None
+        self._stalled = False
         self._hub = hub
         self._policy = policy
         self._dropped = 0
@@ -100,6 +107,7 @@ class Subscription:
         self.queue.clear()
         self._hub.forget(self)
         self.rouse()
+        self.relieve()
 
     @property
     def resting(self) -> bool:
@@ -129,13 +137,38 @@ class Subscription:
             queue.append(event)
             return
         self._dropped += 1
-        if self._policy == "drop_oldest":
+        if self._policy in ("wait", "drop_oldest"):
             queue.popleft()
             queue.append(event)
         elif self._policy == "close":
             self._refused = event
             self._ended = True
             self._hub.forget(self)
+
+    def room(self, most: int) -> int:
+        """How many events, up to `most`, may be emitted without waiting for this one."""
+        if self._policy != "wait" or self._closed or self._ended:
+            return most
+        waiting = len(self.queue)
+        if self._stalled and waiting <= self.size // 2:
+            self._stalled = False
+        return most if self._stalled else min(most, self.size - waiting)
+
+    async def make_room(self, timeout: float) -> None:
+        """Wait until the reader has worked off half of what waits, or has done nothing for `timeout` seconds."""
+        delivered = self._delivered
+        relief = self._relief = self._relief or anyio.Event()
+        with anyio.move_on_after(timeout):
+            await relief.wait()
+        if not relief.is_set() and self._delivered == delivered and not self._stalled:
+            self._stalled = True
+            _log.warning("%s takes no event; it is not waited for and will lose its oldest", self.name)
+
+    def relieve(self, *, at_once: bool = False) -> None:
+        """Wake whoever waits for room, if half the mailbox is free."""
+        if self._relief is not None and (at_once or len(self.queue) <= self.size // 2):
+            relief, self._relief = self._relief, None
+            relief.set()
 
     async def wait(self) -> bool:
         """Wait until an event is there; False when none will come any more."""
@@ -184,7 +217,10 @@ class EventStream(Subscription, Generic[E]):
         finally:
             self._reading = False
         self._delivered += 1
-        return self.queue.popleft()  # type: ignore[return-value]  # only matching events are put in
+        event = self.queue.popleft()
+        if self._relief is not None:
+            self.relieve()
+        return event  # type: ignore[return-value]  # only matching events are put in
 
 
 class _Table(dict[type[Event], tuple[Callable[[Any], object], ...]]):
@@ -237,6 +273,8 @@ class HandlerSubscription(Subscription):
                 budget -= 1
                 event = queue.popleft()
                 self._delivered += 1
+                if self._relief is not None:
+                    self.relieve()
                 for call in table[type(event)]:
                     if self._closed:
                         return

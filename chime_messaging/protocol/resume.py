@@ -47,13 +47,13 @@ from chime_messaging.wire.payloads import ChannelMessage
 OVERLAP = timedelta(seconds=30)
 """How far before the newest message seen a listing starts."""
 
-MAX_PAGES = 200
+MAX_PAGES = 400
 """Pages of 50 messages per channel; one that said more while we were away has a gap."""
 
-MAX_HELD = 1024
+MAX_HELD = 4096
 """Live events held per channel while it is being listed."""
 
-MAX_HELD_IN_ALL = 8192
+MAX_HELD_IN_ALL = 16_384
 """Live events held in all channels together."""
 
 _MAX_CLOCK_LEAD = timedelta(minutes=5)

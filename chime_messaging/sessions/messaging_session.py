@@ -14,41 +14,29 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import anyio
-import msgspec
 from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint
 
-from chime_messaging.errors import ChimeError, DecodeError, SessionClosedError, SessionStoppedError, UsageError
+from chime_messaging.errors import ChimeError, SessionClosedError, SessionStoppedError, UsageError
 from chime_messaging.events import Event, ReconnectScheduled, SessionEstablished, SessionStopped
-from chime_messaging.observers.hub import EventHub
+from chime_messaging.observers.hub import BATCH, EventHub
 from chime_messaging.protocol.messaging_session import MessagingClientProtocol, State
-from chime_messaging.protocol.reconnect import Backoff, is_retryable
-from chime_messaging.protocol.resume import Listing, Resume
+from chime_messaging.protocol.reconnect import Backoff
+from chime_messaging.protocol.resume import Resume
 from chime_messaging.sessions.channels import Channel, Channels
 from chime_messaging.sessions.configuration import MessagingSessionConfiguration
+from chime_messaging.sessions.resume import CatchUp
 from chime_messaging.sessions.service import AwsSessionService, SessionService
 from chime_messaging.transport.base import NO_STATUS, Connector, Transport
 
-BATCH = 128
-"""Events told at a stretch; then handlers get a turn, so that theirs and the iterators' mailboxes do not overflow."""
-
-LISTINGS_AT_A_TIME = 4
-"""Channels listed at the same time after a reconnect."""
-
-LISTING_TRIES = 4
-"""Tries of a listing that fails for a reason that may pass; each has the control plane's own retries."""
-
 CLOSE_TIMEOUT = 5.0
 """Seconds for the websocket to close, after which it is dropped."""
-
-T = TypeVar("T")
 
 logger = logging.getLogger("chime_messaging.sessions")
 
@@ -185,6 +173,7 @@ class MessagingSession:
         """
         if self._running is not None:
             self._running.cancel()
+            self.hub.hurry()
 
     async def wait_stopped(self) -> SessionStopped:
         """Wait until the session is over and its connection closed; return how it ended.
@@ -287,7 +276,7 @@ class MessagingSession:
 
     async def _live_on(self, transport: Transport) -> ChimeError | None:
         """Receive until the connection is lost, and return the error; None when the protocol's deadline has passed."""
-        emit_all = self.hub.emit_all
+        hub = self.hub
         async with anyio.create_task_group() as tasks:
             while True:
                 try:
@@ -303,10 +292,10 @@ class MessagingSession:
                     self._established(tasks)
                 if self._resume is not None:
                     events = self._resume.live(events, self._clock())
-                if len(events) > BATCH:
-                    await self._tell_all(events)
-                    continue
-                emit_all(events)
+                if len(events) <= BATCH and hub.has_room(len(events)):
+                    hub.emit_all(events)
+                else:
+                    await hub.deliver(events)
             tasks.cancel_scope.cancel()
         return error
 
@@ -323,7 +312,8 @@ class MessagingSession:
         if self._ready is not None:
             self._ready.set()
         if self._resume is not None and self._resume.established(self._clock()):
-            connection.start_soon(self._catch_up, self._resume, connection.cancel_scope)
+            catch_up = CatchUp(self._resume, self._service, self.hub, self._backoff, self._rng)
+            connection.start_soon(catch_up.run, connection.cancel_scope)
 
     # Telling
 
@@ -331,67 +321,6 @@ class MessagingSession:
         for event in events:
             _log(event, self.user_arn)
             self.hub.emit(event)
-
-    async def _tell_all(self, events: Sequence[Event]) -> None:
-        # Shielded: these count as told already, and a lost connection must not swallow them.
-        with anyio.CancelScope(shield=True):
-            for start in range(0, len(events), BATCH):
-                self._tell(events[start : start + BATCH])
-                await checkpoint()
-
-    # Catching up
-
-    async def _catch_up(self, resume: Resume, connection: anyio.CancelScope) -> None:
-        """Fetch what was missed. Ends with the connection; the next one starts again where this one came to."""
-        activities = await self._try(self._service.activities)
-        if connection.cancel_called:
-            return
-        if isinstance(activities, ChimeError):
-            await self._tell_all(resume.plan_failed(str(activities)))
-        else:
-            listings = iter(resume.plan(activities))
-            await self._drain(resume)
-            async with anyio.create_task_group() as tasks:
-                for _ in range(LISTINGS_AT_A_TIME):
-                    tasks.start_soon(self._list, resume, listings, connection)
-        await self._drain(resume)
-        self._tell(resume.complete())
-
-    async def _list(self, resume: Resume, listings: Iterator[Listing], connection: anyio.CancelScope) -> None:
-        for listing in listings:
-            token: str | None = None
-            while resume.is_wanted(listing):
-                page = await self._try(self._service.messages, listing, token)
-                if connection.cancel_called:
-                    return
-                if isinstance(page, ChimeError):
-                    await self._tell_all(resume.fail(listing, str(page)))
-                    break
-                token = page.next_token
-                await self._tell_all(resume.fetched(listing, page.messages, has_more=token is not None))
-                if token is None:
-                    resume.finish(listing)
-            await self._drain(resume)
-
-    async def _drain(self, resume: Resume) -> None:
-        while events := resume.drain(BATCH):
-            await self._tell_all(events)
-
-    async def _try(self, call: Callable[..., Awaitable[T]], *args: object) -> T | ChimeError:
-        """Call; once more after a wait while the error says that this may help. Returns the error in the end."""
-        tries = 0
-        while True:
-            try:
-                return await call(*args)
-            except msgspec.ValidationError as exc:
-                logger.warning("Catching up: %s", exc)
-                return DecodeError(str(exc))
-            except ChimeError as exc:
-                tries += 1
-                if tries >= LISTING_TRIES or not is_retryable(exc):
-                    logger.warning("Catching up: %s", exc)
-                    return exc
-            await anyio.sleep(self._backoff.delay(tries - 1, self._rng()))
 
 
 def _log(event: Event, user_arn: str) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from chime_messaging.errors import (
     ConfigurationError,
@@ -117,7 +118,7 @@ async def test_a_slow_handler_delays_nobody() -> None:
         release.set()
 
 
-@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "close"])
+@pytest.mark.parametrize("policy", ["wait", "drop_oldest", "drop_newest", "close"])
 @pytest.mark.parametrize("mixed", [False, True])
 async def test_emitting_several_at_once_is_the_same_as_one_by_one(policy: Policy, mixed: bool) -> None:
     batches: list[list[Event]] = [[retry(attempt) for attempt in range(size)] for size in (3, 0, 1, 4, 2)]
@@ -148,6 +149,98 @@ async def test_a_batch_wakes_its_reader() -> None:
         tasks.start_soon(read)
         await anyio.wait_all_tasks_blocked()
         hub.emit_all([retry(1), retry(2)])
+
+
+class TestRoom:
+    """The usual policy: `deliver` waits for those who want every event."""
+
+    async def test_a_slow_handler_gets_every_event_in_order(self) -> None:
+        seen: list[int] = []
+        async with EventHub() as hub:
+
+            @hub.on(ReconnectScheduled, size=4)
+            async def slow(event: ReconnectScheduled) -> None:
+                await checkpoint()
+                seen.append(event.attempt)
+
+            await hub.deliver([retry(attempt) for attempt in range(1000)])
+            assert len(seen) >= 990
+        assert seen == list(range(1000))
+        assert not hub.statistics()
+
+    async def test_two_who_deliver_at_a_time_lose_nothing(self) -> None:
+        seen: list[int] = []
+        async with EventHub() as hub:
+
+            @hub.on(ReconnectScheduled, size=3)
+            async def slow(event: ReconnectScheduled) -> None:
+                await checkpoint()
+                seen.append(event.attempt)
+
+            async with anyio.create_task_group() as tasks:
+                for start in (0, 300):
+                    tasks.start_soon(hub.deliver, [retry(start + n) for n in range(300)])
+        assert sorted(seen) == list(range(600))
+        assert [n for n in seen if n < 300] == list(range(300))
+
+    async def test_a_reader_that_has_stalled_loses_its_oldest_and_delays_the_others_once(self) -> None:
+        seen: list[int] = []
+        release = anyio.Event()
+        async with EventHub(stall_timeout=0.05) as hub:
+
+            @hub.on(ReconnectScheduled, size=4)
+            async def stuck(event: ReconnectScheduled) -> None:
+                await release.wait()
+                seen.append(event.attempt)
+
+            async with hub.events(ReconnectScheduled, size=1000) as stream:
+                started = anyio.current_time()
+                await hub.deliver([retry(attempt) for attempt in range(500)])
+                assert anyio.current_time() - started < 2
+                assert [(await anext(stream)).attempt for _ in range(500)] == list(range(500))
+                stalled = next(s for s in hub.statistics() if "stuck" in s.name)
+                assert stalled.dropped > 400
+                release.set()
+        assert seen[-4:] == [496, 497, 498, 499]
+
+    async def test_one_that_came_to_life_again_is_waited_for_again(self) -> None:
+        release = anyio.Event()
+        seen: list[int] = []
+        async with EventHub(stall_timeout=0.02) as hub:
+
+            @hub.on(ReconnectScheduled, size=4)
+            async def stuck(event: ReconnectScheduled) -> None:
+                await release.wait()
+                await checkpoint()
+                seen.append(event.attempt)
+
+            await hub.deliver([retry(attempt) for attempt in range(100)])
+            release.set()
+            await anyio.wait_all_tasks_blocked()
+            await hub.deliver([retry(attempt) for attempt in range(100, 200)])
+        assert seen[-100:] == list(range(100, 200))
+
+    async def test_nobody_is_waited_for_once_it_hurries(self) -> None:
+        async with EventHub(stall_timeout=3600) as hub, hub.events(ReconnectScheduled, size=2) as stream:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(hub.deliver, [retry(attempt) for attempt in range(10)])
+                await anyio.wait_all_tasks_blocked()
+                hub.hurry()
+            assert [event.attempt for event in list(stream.queue)] == [8, 9]  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "close"])
+    async def test_other_policies_are_not_waited_for(self, policy: Policy) -> None:
+        async with EventHub(stall_timeout=3600) as hub, hub.events(policy=policy, size=2) as stream:
+            await hub.deliver([retry(attempt) for attempt in range(10)])
+            assert stream.statistics().dropped == (1 if policy == "close" else 8)
+
+    async def test_closing_a_full_subscription_frees_who_waits(self) -> None:
+        async with EventHub(stall_timeout=3600) as hub:
+            stream = hub.events(ReconnectScheduled, size=2)
+            async with stream, anyio.create_task_group() as tasks:
+                tasks.start_soon(hub.deliver, [retry(attempt) for attempt in range(10)])
+                await anyio.wait_all_tasks_blocked()
+                stream.close()
 
 
 class TestOverflow:
@@ -186,7 +279,7 @@ class TestOverflow:
             assert failed.event == retry(2)
         assert seen == [0, 1]
 
-    @pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
+    @pytest.mark.parametrize("policy", ["wait", "drop_oldest", "drop_newest"])
     async def test_the_terminal_event_always_has_room(self, policy: str) -> None:
         async with EventHub() as hub, hub.events(policy=policy, size=1) as stream:  # type: ignore[call-overload]
             hub.emit(retry(1))

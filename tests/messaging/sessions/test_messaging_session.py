@@ -580,6 +580,59 @@ async def test_the_mailboxes_hold_what_a_long_absence_brings() -> None:
     assert seen == [f"{n:06d}" for n in range(1, 1002)]
 
 
+async def test_a_slow_handler_gets_all_that_a_busy_channel_said_in_five_minutes() -> None:
+    stage = Stage()
+    stage.service.answer_delay = 0.125
+    seen: list[str] = []
+    last = 30 * 300 + 1
+
+    @stage.session.on(MessageCreated)
+    async def slow(event: MessageCreated) -> None:
+        await anyio.sleep(1 / 64)
+        seen.append(event.message.message_id)
+        if len(seen) == last:
+            stage.session.stop()
+
+    async def serve() -> None:
+        transport = await stage.accept()
+        await transport.send(stage.service.say())
+        await stage.until(MessageCreated)
+        transport.abort()
+        for _ in range(last - 1):
+            stage.service.say()
+        await stage.accept()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve)
+        async with stage.session:
+            await stage.session.wait_stopped()
+    assert seen == [f"{n:06d}" for n in range(1, last + 1)]
+
+
+async def test_stopping_does_not_wait_for_a_slow_handler_to_catch_up() -> None:
+    stage = Stage()
+
+    @stage.session.on(MessageCreated)
+    async def slow(event: MessageCreated) -> None:
+        await anyio.sleep(3600)
+
+    async def serve() -> None:
+        transport = await stage.accept()
+        await transport.send(stage.service.say())
+        await stage.until(MessageCreated)
+        transport.abort()
+        for _ in range(2000):
+            stage.service.say()
+        await stage.accept()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve)
+        async with stage.session:
+            await stage.until(MessageCreated, count=200)
+            stopping = anyio.current_time()
+    assert anyio.current_time() - stopping < 20
+
+
 async def test_a_listing_that_is_throttled_is_tried_again() -> None:
     stage = Stage()
     stage.service.listing_faults.extend([ConnectError("host", "down")] * 3)
