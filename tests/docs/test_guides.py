@@ -1,4 +1,4 @@
-"""Every Python block of the guides runs, page by page, against a local server; what the pages say it prints, it prints."""
+"""Every Python block of the guides runs against a local server, and prints what its page says that it prints."""
 
 import ast
 import inspect
@@ -95,7 +95,9 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # some blocks call boto3 directly, and top-level await is one loop's
+@pytest.mark.parametrize(
+    "anyio_backend", ["asyncio"]
+)  # some blocks call boto3 directly, and top-level await is one loop's
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 async def test_blocks_of_a_guide_run(
     page: Path, chime: LocalServer, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
