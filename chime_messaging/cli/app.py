@@ -115,6 +115,14 @@ def serve(
         str | None,
         typer.Option("--public-host", metavar="HOST[:PORT]", help="What clients are told to connect to."),
     ] = None,
+    processor: Annotated[
+        list[str] | None,
+        typer.Option("--processor", metavar="ARN=URL", help="Endpoint that stands in for a Lambda or Lex bot alias."),
+    ] = None,
+    streams: Annotated[
+        str | None,
+        typer.Option("--streams", metavar="FOLDER", help="Where streams are written as JSON lines instead of Kinesis."),
+    ] = None,
 ) -> None:
     """Run a local Chime: the three control planes and the websocket on one port.
 
@@ -135,6 +143,8 @@ def serve(
         trust=trust,
         strict=strict_auth,
         public_host=public_host,
+        processors=processor or [],
+        streams=streams,
     )
 
 

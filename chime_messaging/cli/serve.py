@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Sequence
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from chime_messaging.errors import ConfigurationError
+from chime_messaging.ids import parse_arn
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.logs import configure_logs
 from chime_messaging.server.serving import Node, serve
@@ -26,11 +28,14 @@ def run(
     trust: bool,
     strict: bool,
     public_host: str | None,
+    processors: Sequence[str],
+    streams: str | None,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: if the server cannot listen at this address, or the database cannot be opened.
+        ConfigurationError: if the server cannot listen at this address, the database cannot be opened, or a processor
+            is not given as ARN=URL.
     """
     del media  # meetings bring it with the media add-on; a server without them has none to leave out
     configure_logs()
@@ -43,6 +48,8 @@ def run(
         tls=tls,
         authorization=authorization,
         quotas=quotas,
+        streaming_path=streams,
+        processors=tuple(_processor(text) for text in processors),
     )
     try:
         serve(configuration, _announce)
@@ -61,6 +68,13 @@ def run(
 
 def _announce(node: Node) -> None:
     print(f"ready {node.url}", flush=True)
+
+
+def _processor(text: str) -> tuple[str, str]:
+    arn, _, url = text.partition("=")
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError("processor", f"{text!r} is not ARN=URL with an http or https URL")
+    return parse_arn(arn, "processor").text, url
 
 
 def _address_problem(error: OSError) -> str | None:

@@ -3,7 +3,10 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import boto3
 import pytest
@@ -68,3 +71,65 @@ def test_database_that_cannot_be_opened_is_said_in_one_line_without_its_password
     last = err.splitlines()[-1]
     assert last.startswith(f"chime: {problem}")
     assert "secret" not in err
+
+
+def test_processors_and_streams_stand_in_for_lambda_and_kinesis(start: Callable[..., object], tmp_path: Path) -> None:
+    lambda_arn = "arn:aws:lambda:us-east-1:123456789012:function:censor"
+    stream_arn = "arn:aws:kinesis:us-east-1:123456789012:stream/chime-messaging-all"
+    invocations: Queue[dict[str, object]] = Queue()
+
+    class Censor(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            invocations.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Censor) as censor:
+        thread = Thread(target=censor.serve_forever)
+        thread.start()
+        stand_in = f"{lambda_arn}=http://127.0.0.1:{censor.server_port}/"
+        chime = start("serve", "--port", "0", "--processor", stand_in, "--streams", str(tmp_path))
+        url = chime.line().split()[1]  # type: ignore[attr-defined]
+        session = boto3.Session(LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY, region_name="us-east-1")
+        identity = session.client("chime-sdk-identity", endpoint_url=url)
+        messaging = session.client("chime-sdk-messaging", endpoint_url=url)
+        instance = identity.create_app_instance(Name="flows")["AppInstanceArn"]
+        alice = identity.create_app_instance_user(AppInstanceArn=instance, AppInstanceUserId="alice", Name="Alice")
+        bearer = {"ChimeBearer": alice["AppInstanceUserArn"]}
+        messaging.put_messaging_streaming_configurations(
+            AppInstanceArn=instance,
+            StreamingConfigurations=[{"DataType": "ChannelMessage", "ResourceArn": stream_arn}],
+        )
+        channel = messaging.create_channel(AppInstanceArn=instance, Name="general", **bearer)["ChannelArn"]
+        configuration = {"Lambda": {"ResourceArn": lambda_arn, "InvocationType": "ASYNC"}}
+        step = {"Name": "c", "Configuration": configuration, "ExecutionOrder": 1, "FallbackAction": "ABORT"}
+        flow = messaging.create_channel_flow(AppInstanceArn=instance, Processors=[step], Name="censor")
+        messaging.associate_channel_flow(ChannelArn=channel, ChannelFlowArn=flow["ChannelFlowArn"], **bearer)
+        messaging.send_channel_message(
+            ChannelArn=channel, Content="a rude word", Type="STANDARD", Persistence="PERSISTENT", **bearer
+        )
+        invocation = invocations.get(timeout=20)
+        message = invocation["ChannelMessage"]
+        assert isinstance(message, dict)
+        messaging.channel_flow_callback(
+            ChannelArn=channel,
+            CallbackId=invocation["CallbackId"],
+            ChannelMessage={"MessageId": message["MessageId"], "Content": "a **** word"},
+        )
+        assert chime.interrupt() == 0  # type: ignore[attr-defined]
+        censor.shutdown()
+        thread.join()
+        identity.close()
+        messaging.close()
+    (stream,) = tmp_path.iterdir()
+    (record,) = [json.loads(line) for line in stream.read_text().splitlines()]
+    assert (record["EventType"], record["Payload"]["Content"]) == ("CREATE_CHANNEL_MESSAGE", "a **** word")
+
+
+def test_a_processor_that_is_no_pair_is_said_in_one_line(chime: Run) -> None:
+    code, _, err = chime("serve", "--port", "0", "--processor", "nonsense")
+    assert code == 2
+    assert err.splitlines()[-1] == "chime: processor: 'nonsense' is not ARN=URL with an http or https URL"
