@@ -4,6 +4,7 @@ python examples/serve_with_flow.py
 """
 
 import signal
+import threading
 from typing import Any
 
 from chime_messaging.server import LocalServer, ServerConfiguration
@@ -17,10 +18,13 @@ def moderate(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(port: int = 8765) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     with LocalServer(ServerConfiguration(port=port, database="chime.db", streaming_path="records")) as server:
         server.processors.register(LAMBDA, moderate)
         print("ready", server.url, flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        stop.wait()
 
 
 if __name__ == "__main__":

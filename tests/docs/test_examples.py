@@ -33,7 +33,7 @@ WITHOUT_ARGUMENTS = {
         "complete: 1 message fetched",
     ],
 }
-WITH_ARGUMENTS = {"echo_bot.py", "listen.py"}
+WITH_ARGUMENTS = {"echo_bot.py", "listen.py", "serve_with_flow.py"}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
