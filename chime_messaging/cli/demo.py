@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -12,6 +11,7 @@ import anyio
 from chime_messaging.aws.control_plane import ControlPlane
 from chime_messaging.cli.interrupts import until_interrupted
 from chime_messaging.cli.stage import Stage
+from chime_messaging.cli.tally import Person, Tally
 from chime_messaging.events import (
     Event,
     GapDetected,
@@ -44,43 +44,20 @@ REFUSALS = 2
 PATIENCE = 6.0
 """Seconds after the burst in which the last message must have arrived."""
 
+LIMIT = 20.0
+"""Seconds after which the demo ends, whatever has arrived."""
+
 INTERRUPTED = 130
 
 
-class Person:
-    """One member, and what has reached them."""
-
-    def __init__(self, name: str, arn: str) -> None:
-        self.name = name
-        self.arn = arn
-        self.status = "connecting"
-        self.sent = 0
-        self.recovered = 0
-        self.received: Counter[str] = Counter()
-        self.order: list[str] = []
-
-    @property
-    def repeated(self) -> int:
-        """Messages that came more than once."""
-        return sum(count - 1 for count in self.received.values())
-
-    def take(self, event: MessageCreated) -> None:
-        """Count a message."""
-        self.received[event.message.message_id] += 1
-        self.order.append(event.message.message_id)
-        self.recovered += event.recovered
-
-
 class Demo:
-    """The play: who is in it, what was sent, and what becomes of it."""
+    """The play, told on a stage and counted in a tally."""
 
-    def __init__(self, stage: Stage, messages: int, seconds: float) -> None:
+    def __init__(self, stage: Stage, tally: Tally, messages: int, seconds: float) -> None:
         self.stage = stage
+        self.tally = tally
         self.messages = messages
         self.seconds = seconds
-        self.people: dict[str, Person] = {}
-        self.sent: list[str] = []
-        self.gaps = 0
         self._channels: dict[str, Channel] = {}
         self._changed = anyio.Event()
 
@@ -98,17 +75,17 @@ class Demo:
                 await self._burst()
             self.stage.note("All sent. Waiting for the last to arrive.")
             with anyio.move_on_after(PATIENCE):
-                await self._until(self.is_complete)
-        return self.is_complete() and self.gaps == 0
+                await self._until(self.tally.is_complete)
+        return self.tally.is_complete() and self.tally.gaps == 0
 
     async def _gather(self, server: LocalServer, stack: AsyncExitStack) -> None:
         self.stage.note(f"A local Chime listens at {server.url}")
         for name in ("alice", "bob", "carol"):
-            self.people[name] = Person(name, await server.create_user(name.title()))
+            self.tally.people[name] = Person(name, await server.create_user(name.title()))
         client = server.client("chime-sdk-messaging")
-        arns = [person.arn for person in self.people.values()]
+        arns = [person.arn for person in self.tally.people.values()]
         channel = await Channels(ControlPlane(client), arns[0]).create("numbers", members=arns[1:])
-        for person in self.people.values():
+        for person in self.tally.people.values():
             session = MessagingSession(
                 MessagingSessionConfiguration(
                     person.arn,
@@ -149,7 +126,7 @@ class Demo:
         elif isinstance(event, Recovered):
             self.stage.note(f"{person.name.title()} has fetched the {event.messages} messages that were missed.")
         elif isinstance(event, GapDetected):
-            self.gaps += 1
+            self.tally.gaps += 1
             self.stage.note(f"{person.name.title()} has a gap: {event.reason}")
         elif isinstance(event, SessionStopped) and event.error is not None:
             person.status = "stopped"
@@ -157,11 +134,11 @@ class Demo:
 
     async def _send(self, name: str, text: str) -> None:
         sent = await self._channels[name].send(text)
-        self.sent.append(sent.message_id)
-        self.people[name].sent += 1
+        self.tally.sent.append(sent.message_id)
+        self.tally.people[name].sent += 1
 
     async def _burst(self) -> None:
-        names = list(self.people)
+        names = list(self.tally.people)
         start = anyio.current_time()
         async with anyio.create_task_group() as tasks:
             for number in range(self.messages):
@@ -169,8 +146,8 @@ class Demo:
                 tasks.start_soon(self._send, names[number % len(names)], f"number {number + 1} of {self.messages}")
 
     async def _cut(self, server: LocalServer) -> None:
-        bob = self.people["bob"]
-        third = len(self.sent) + self.messages // 3
+        bob = self.tally.people["bob"]
+        third = len(self.tally.sent) + self.messages // 3
         await self._until(lambda: len(bob.received) >= third)
         server.control.refuse(1013, times=REFUSALS)
         server.control.abort(bob.arn)
@@ -180,18 +157,6 @@ class Demo:
         while not condition():
             self._changed = anyio.Event()
             await self._changed.wait()
-
-    def is_complete(self) -> bool:
-        """Whether everyone has everything, once, in the same order."""
-        return not any(self.lost(person) or person.repeated for person in self.people.values()) and self.in_order()
-
-    def lost(self, person: Person) -> int:
-        """Messages that were sent and have not reached a person."""
-        return len(set(self.sent) - person.received.keys())
-
-    def in_order(self) -> bool:
-        """Whether everyone got the messages in the same order."""
-        return len({tuple(person.order) for person in self.people.values()}) <= 1
 
 
 def run(*, messages: int, seconds: float) -> int:
@@ -206,10 +171,13 @@ def run(*, messages: int, seconds: float) -> int:
 async def _run(messages: int, seconds: float) -> int:
     began = time.monotonic()
     code = INTERRUPTED
-    with Stage() as stage:
-        demo = Demo(stage, messages, seconds)
-        stage.show(demo)
+    tally = Tally()
+    with Stage(tally) as stage:
+        demo = Demo(stage, tally, messages, seconds)
         async with until_interrupted(), LocalServer(ServerConfiguration(port=0, quotas=False)) as server:
-            code = 0 if await demo.play(server) else 1
-    stage.summarise(demo, code, time.monotonic() - began)
+            with anyio.move_on_after(LIMIT) as limit:
+                code = 0 if await demo.play(server) else 1
+            if limit.cancelled_caught:
+                code = 1
+    stage.summarise(code, time.monotonic() - began)
     return code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,8 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from chime_messaging.cli.demo import Demo
+from chime_messaging.cli.tally import Tally
 
 LINES = 6
 """Lines of the chat that are shown."""
@@ -31,10 +30,10 @@ COLOURS = {"connected": "green", "cut off": "bold red", "reconnecting": "yellow"
 class Stage:
     """Shows a demo while it runs, and its result."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, tally: Tally, console: Console | None = None) -> None:
+        self._tally = tally
         self._console = console or Console(highlight=False)
         self._live: Live | None = None
-        self._demo: Demo | None = None
         self._chat: deque[Text] = deque(maxlen=LINES)
         self._notes: deque[Text] = deque(maxlen=200)
         self._began = time.monotonic()
@@ -59,10 +58,6 @@ class Stage:
             for note in self._notes:
                 self._console.print(note)
 
-    def show(self, demo: Demo) -> None:
-        """Say whose state is drawn."""
-        self._demo = demo
-
     def note(self, text: str) -> None:
         """Tell what is going on."""
         line = Text.assemble((f"{time.monotonic() - self._began:5.1f} s  ", "dim"), text)
@@ -74,37 +69,34 @@ class Stage:
         """Show a line of the chat."""
         self._chat.append(Text.assemble((f"{who:>6}  ", "bold cyan"), text or ""))
 
-    def summarise(self, demo: Demo, code: int, seconds: float) -> None:
+    def summarise(self, code: int, seconds: float) -> None:
         """Print the result."""
         self._console.print()
-        self._console.print(_table(demo))
+        self._console.print(_table(self._tally))
         if code == 0:
             verdict = Text("Nothing was lost, nothing came twice, all in the same order.", style="bold green")
         elif code == 1:
             verdict = Text("Messages were lost, repeated or out of order.", style="bold red")
         else:
             verdict = Text("Interrupted.", style="yellow")
-        sent, people = len(demo.sent), len(demo.people)
+        sent, people = len(self._tally.sent), len(self._tally.people)
         self._console.print(verdict)
         self._console.print(
             f"{sent} messages to {people} people in {seconds:.1f} s. For a Chime of your own: chime serve"
         )
 
     def _picture(self) -> RenderableType:
-        demo = self._demo
-        if demo is None:
-            return Text()
         chat = Group(*self._chat, *[Text()] * (LINES - len(self._chat)))
         notes = list(self._notes)[-NOTES:]
         happening = Group(*notes, *[Text()] * (NOTES - len(notes)))
         return Group(
-            _table(demo, open_end=True),
+            _table(self._tally, open_end=True),
             Panel(chat, title="#numbers, as alice sees it", title_align="left", border_style="dim"),
             Panel(happening, title="what happens", title_align="left", border_style="dim"),
         )
 
 
-def _table(demo: Demo, *, open_end: bool = False) -> Table:
+def _table(tally: Tally, *, open_end: bool = False) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("who")
     table.add_column("connection", min_width=12)
@@ -112,9 +104,9 @@ def _table(demo: Demo, *, open_end: bool = False) -> Table:
     for name in ("sent", "received", "recovered", "twice", "missing" if open_end else "lost"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("", width=16)
-    sent = len(demo.sent)
-    for person in demo.people.values():
-        lost, repeated = demo.lost(person), person.repeated
+    sent = len(tally.sent)
+    for person in tally.people.values():
+        lost, repeated = tally.lost(person), person.repeated
         table.add_row(
             Text(person.name, style="bold cyan"),
             Text(f"● {person.status}", style=COLOURS.get(person.status, "")),

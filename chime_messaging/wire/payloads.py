@@ -52,10 +52,9 @@ class Target(Payload, frozen=True):
     member_arn: str | None = None
 
 
-class ChannelMessage(Payload, frozen=True):
-    """A message of a channel, as events and GetChannelMessage carry it."""
+class MessageSummary(Payload, frozen=True):
+    """A message as lists and prefetch carry it: without the channel it belongs to."""
 
-    channel_arn: str
     message_id: str
     content: str | None = None
     metadata: str | None = None
@@ -66,12 +65,18 @@ class ChannelMessage(Payload, frozen=True):
     last_updated_timestamp: Timestamp | None = None
     sender: Identity | None = None
     redacted: bool = False
-    persistence: str | None = None
     status: MessageStatus | None = None
     message_attributes: dict[str, AttributeValue] | None = None
-    sub_channel_id: str | None = None
     content_type: str | None = None
     target: list[Target] | None = None
+
+
+class ChannelMessage(MessageSummary, frozen=True, kw_only=True):
+    """A message of a channel, as events and GetChannelMessage carry it."""
+
+    channel_arn: str
+    persistence: str | None = None
+    sub_channel_id: str | None = None
 
 
 class ElasticChannelConfiguration(Payload, frozen=True):
@@ -127,24 +132,6 @@ class BatchChannelMemberships(Payload, frozen=True):
     invited_by: Identity | None = None
     type: str | None = None
     sub_channel_id: str | None = None
-
-
-class MessageSummary(Payload, frozen=True):
-    """A message as lists and prefetch carry it: without the channel it belongs to."""
-
-    message_id: str
-    content: str | None = None
-    metadata: str | None = None
-    type: str | None = None
-    created_timestamp: Timestamp | None = None
-    last_edited_timestamp: Timestamp | None = None
-    last_updated_timestamp: Timestamp | None = None
-    sender: Identity | None = None
-    redacted: bool = False
-    status: MessageStatus | None = None
-    message_attributes: dict[str, AttributeValue] | None = None
-    content_type: str | None = None
-    target: list[Target] | None = None
 
 
 class MembershipSummary(Payload, frozen=True):

@@ -5,21 +5,21 @@ import pytest
 from rich.console import Console
 
 from chime_messaging.cli import demo as module
-from chime_messaging.cli.demo import Demo, Person
 from chime_messaging.cli.stage import Stage
+from chime_messaging.cli.tally import Person, Tally
 
 pytestmark = pytest.mark.anyio
 
 
-def people(**received: list[str]) -> Demo:
-    """A demo in which the messages a, b and c were sent and these were received."""
-    demo = Demo(Stage(Console(file=io.StringIO())), messages=3, seconds=1)
-    demo.sent = ["a", "b", "c"]
+def people(**received: list[str]) -> Tally:
+    """A tally in which the messages a, b and c were sent and these were received."""
+    tally = Tally()
+    tally.sent = ["a", "b", "c"]
     for name, ids in received.items():
-        person = demo.people[name] = Person(name, f"arn/{name}")
+        person = tally.people[name] = Person(name, f"arn/{name}")
         person.received.update(ids)
         person.order = ids
-    return demo
+    return tally
 
 
 def test_demo_loses_nothing_and_says_so(
@@ -55,8 +55,7 @@ async def test_verdict_counts_losses_repetitions_and_order(received: dict[str, l
 
 async def test_summary_of_a_failure_shows_what_is_lost() -> None:
     console = Console(file=io.StringIO(), width=100)
-    demo = people(alice=["a", "b", "c"], bob=["a", "a"])
-    Stage(console).summarise(demo, 1, 2.0)
+    Stage(people(alice=["a", "b", "c"], bob=["a", "a"]), console).summarise(1, 2.0)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "Messages were lost, repeated or out of order." in text
     bob = next(line for line in text.splitlines() if line.startswith("bob"))
@@ -65,8 +64,7 @@ async def test_summary_of_a_failure_shows_what_is_lost() -> None:
 
 async def test_live_picture_is_drawn_on_a_terminal() -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    with Stage(console) as stage:
-        stage.show(people(alice=["a", "b", "c"], bob=["a"]))
+    with Stage(people(alice=["a", "b", "c"], bob=["a"]), console) as stage:
         stage.note("Something happens.")
         stage.say("Alice", "hello")
     text = console.file.getvalue()  # type: ignore[attr-defined]
