@@ -5,6 +5,7 @@ A token belongs to its scope (the bearer, or the account for calls without one) 
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -19,9 +20,7 @@ TOKEN_LIFETIME = 24 * 3600 * 1000
 idempotency = Table(
     "idempotency",
     metadata,
-    Column("scope", Text, primary_key=True),
-    Column("operation", Text, primary_key=True),
-    Column("token", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     Column("response", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
@@ -30,23 +29,13 @@ idempotency = Table(
 
 _RECALL = Statement(
     select(idempotency.c.fingerprint, idempotency.c.response, idempotency.c.created).where(
-        idempotency.c.scope == bindparam("scope"),
-        idempotency.c.operation == bindparam("operation"),
-        idempotency.c.token == bindparam("token"),
+        idempotency.c.key == bindparam("key")
     )
 )
-_FORGET = Statement(
-    delete(idempotency).where(
-        idempotency.c.scope == bindparam("scope"),
-        idempotency.c.operation == bindparam("operation"),
-        idempotency.c.token == bindparam("token"),
-    )
-)
+_FORGET = Statement(delete(idempotency).where(idempotency.c.key == bindparam("key")))
 _REMEMBER = Statement(
     insert(idempotency).values(
-        scope=bindparam("scope"),
-        operation=bindparam("operation"),
-        token=bindparam("token"),
+        key=bindparam("key"),
         fingerprint=bindparam("fingerprint"),
         response=bindparam("response"),
         created=bindparam("now"),
@@ -67,11 +56,12 @@ def recall(tx: Transaction, scope: str, operation: str, token: str, fingerprint:
     Raises:
         Fault: ConflictException, if the token was used with other parameters.
     """
-    row = tx.first(_RECALL, scope=scope, operation=operation, token=token)
+    key = _key(scope, operation, token)
+    row = tx.first(_RECALL, key=key)
     if row is None:
         return None
     if row[2] <= tx.now - TOKEN_LIFETIME:
-        tx.execute(_FORGET, scope=scope, operation=operation, token=token)
+        tx.execute(_FORGET, key=key)
         return None
     if row[0] != fingerprint:
         raise faults.conflict("The ClientRequestToken was used before with different parameters.")
@@ -85,13 +75,16 @@ def remember(
     """Keep the answer to a token for `TOKEN_LIFETIME`."""
     tx.execute(
         _REMEMBER,
-        scope=scope,
-        operation=operation,
-        token=token,
+        key=_key(scope, operation, token),
         fingerprint=fingerprint,
         response=msgspec.json.encode(response).decode(),
         now=tx.now,
     )
+
+
+def _key(scope: str, operation: str, token: str) -> str:
+    # Tokens are random: each goes to another page of its index, which has the fewer pages the shorter its keys are.
+    return hashlib.blake2b(f"{scope}\n{operation}\n{token}".encode(), digest_size=16).hexdigest()
 
 
 def purge_tokens(tx: Transaction, limit: int) -> int:
