@@ -49,11 +49,18 @@ class LocalChime:
 
     server: LocalServer
     portal: BlockingPortal
+    stack: ExitStack
 
     def __post_init__(self) -> None:
         self.identity = self.server.client("chime-sdk-identity")
         self.messaging = self.server.client("chime-sdk-messaging")
         self.app_instance = self.identity.create_app_instance(Name="interop")["AppInstanceArn"]
+
+    def stop(self) -> None:
+        """Stop the server; harmless when it has."""
+        self.identity.close()
+        self.messaging.close()
+        self.stack.close()
 
     def run(self, call: Callable[..., Any], *args: Any) -> Any:
         """Run one of the server's async methods."""
@@ -100,9 +107,11 @@ def start_chime() -> Iterator[Callable[..., LocalChime]]:
     with ExitStack() as stack:
         portal = stack.enter_context(start_blocking_portal())
 
-        def start(**settings: Any) -> LocalChime:
-            server = LocalServer(ServerConfiguration(port=0, **settings))
-            return LocalChime(stack.enter_context(portal.wrap_async_context_manager(server)), portal)
+        def start(*, port: int = 0, **settings: Any) -> LocalChime:
+            server_stack = stack.enter_context(ExitStack())
+            server = LocalServer(ServerConfiguration(port=port, **settings))
+            server_stack.enter_context(portal.wrap_async_context_manager(server))
+            return LocalChime(server, portal, server_stack)
 
         yield start
 

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from chime_messaging.server.configuration import Authorization
 from tests.interop.conftest import JS, PATIENCE, LocalChime, require
 
 pytestmark = pytest.mark.interop
@@ -167,6 +168,17 @@ def test_a_kicked_page_is_told_so(page: Page, chime: LocalChime, alice: str) -> 
 def test_a_page_of_an_unknown_user_is_refused(page: Page, chime: LocalChime) -> None:
     page.start(f"{chime.app_instance}/user/nobody")
     assert page.until("rejected")["code"] == 4401
+
+
+def test_a_page_with_a_wrong_signature_is_refused(page: Page, start_chime: Callable[..., LocalChime]) -> None:
+    strict = start_chime(tls=True, authorization=Authorization.STRICT)
+    dora = strict.user("dora")
+    wrong = strict.options["credentials"] | {"secretAccessKey": "wrong"}
+    endpoint = strict.server.url.removeprefix("https://")
+    page.start(dora, **(strict.options | {"credentials": wrong, "endpointUrl": endpoint}))
+    assert page.until("rejected")["code"] == 4401
+    page.start(dora, **strict.options)
+    page.until("resolved")
 
 
 def test_a_page_stops_cleanly(page: Page, alice: str) -> None:

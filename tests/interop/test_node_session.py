@@ -1,6 +1,7 @@
 """The unmodified `DefaultMessagingSession` of amazon-chime-sdk-js, in Node, over TLS."""
 
 from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,12 @@ def alice(chime: LocalChime) -> str:
 @pytest.fixture
 def bob(chime: LocalChime) -> str:
     return chime.user(f"bob-{uuid4()}")
+
+
+def established_at(chime: LocalChime, run_node: RunNode, user: str) -> NodeProcess:
+    session = run_node("session.mjs", of=chime, userArn=user)
+    session.message("SESSION_ESTABLISHED")
+    return session
 
 
 def established(run_node: RunNode, user: str, **options: object) -> NodeProcess:
@@ -106,10 +113,37 @@ def test_it_reconnects_after_a_retryable_close(run_node: RunNode, chime: LocalCh
     session.message("SESSION_ESTABLISHED")
 
 
-def test_an_early_event_waits_for_the_session(run_node: RunNode, chime: LocalChime, alice: str) -> None:
+def test_it_is_started_before_its_first_frame_is_told(run_node: RunNode, chime: LocalChime, alice: str) -> None:
     session = run_node("session.mjs", userArn=alice)
     order = [session.next() for _ in range(4)]
     assert [report["event"] for report in order if report["event"] != "resolved"] == ["connecting", "start", "message"]
+
+
+def test_it_comes_back_to_a_server_that_was_restarted(
+    run_node: RunNode, start_chime: Callable[..., LocalChime], tmp_path: Path
+) -> None:
+    database = str(tmp_path / "chime.db")
+    first = start_chime(tls=True, database=database)
+    alice = first.user("alice")
+    channel = first.channel(alice)
+    session = established_at(first, run_node, alice)
+    port = first.server.port
+    first.stop()
+    second = start_chime(tls=True, database=database, port=port)
+    assert session.until("connecting")["reconnecting"] is True
+    session.message("SESSION_ESTABLISHED")
+    sent = second.send(channel, alice, "after the restart")
+    assert session.message("CREATE_CHANNEL_MESSAGE")["payload"]["MessageId"] == sent
+    assert not [report for report in session.seen if report["event"] == "stop"]
+
+
+def test_a_forbidden_endpoint_look_up_ends_as_4999(run_node: RunNode, chime: LocalChime, alice: str) -> None:
+    chime.server.control.fail("GetMessagingSessionEndpoint", "ForbiddenException", times=100)
+    try:
+        session = run_node("session.mjs", userArn=alice, reconnectTimeoutMs=1000)
+        assert session.until("unhandled")["code"] == 4999  # the official session rejects a promise nobody holds
+    finally:
+        chime.server.control.clear()
 
 
 def test_a_wrong_signature_is_refused_with_4401(
