@@ -207,16 +207,18 @@ _HOMES = {
 """Room of each name that is neither an error nor an event."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
+if not TYPE_CHECKING:  # or type checkers would take any name for granted
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        rooms = [_HOMES[name]] if name in _HOMES else ["errors", "events"]
+        for room in rooms:
+            value = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
+            if value is not None:
+                globals()[name] = value
+                return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    rooms = [_HOMES[name]] if name in _HOMES else ["errors", "events"]
-    for room in rooms:
-        value = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
-        if value is not None:
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
