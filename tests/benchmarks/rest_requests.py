@@ -40,7 +40,7 @@ def main() -> None:
     router = Router()
     decoders = {id(route): Decoder(route) for route in router.routes}
     path, body = f"/channels/{quote(CHANNEL, safe='')}/messages", json.dumps(MEMBERS).encode()
-    shape = service_model("messaging").operation_model("SendChannelMessage").input_shape
+    shape = service_model("messaging").shape_for("SendChannelMessageRequest")
     validator = ParamValidator()
 
     def ours() -> object:

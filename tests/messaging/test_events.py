@@ -3,7 +3,7 @@
 from chime_messaging import events
 
 
-def subclasses(kind: type) -> set[type]:
+def subclasses(kind: type[events.Event]) -> set[type[events.Event]]:
     return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 def client(credentials: Any = None, **keys: str) -> Any:
-    session = Session()
+    session: Any = Session()
     session.register_component("credential_provider", CredentialResolver([]))
     if credentials is not None:
         session._credentials = credentials

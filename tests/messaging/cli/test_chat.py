@@ -138,7 +138,7 @@ def test_tail_as_json_counts_comes_back_after_a_cut_and_loses_nothing(
     server.control.abort()
     chime("send", "general", "two", "--as", "alice")
     chime("send", "general", "three", "--as", "alice")
-    messages = []
+    messages: list[str] = []
     while len(messages) < 2:
         event = json.loads(tail.line())
         if event["type"] == "CREATE_CHANNEL_MESSAGE":

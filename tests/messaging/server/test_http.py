@@ -101,3 +101,44 @@ async def test_a_large_body_is_no_large_head() -> None:
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         async with asyncio.timeout(5):
             assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200 ")
+
+
+class Wire(asyncio.Transport):
+    """A transport that notes what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closed = asyncio.Event()
+
+    def write(self, data: Any) -> None:
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return self.closed.is_set()
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("ending", ["keep-alive", "close"])
+async def test_head_and_body_of_an_answer_leave_in_one_piece(ending: str) -> None:
+    config = uvicorn.Config(application, http=HttpConnection, lifespan="off", log_config=None)
+    config.load()
+    wire = Wire()
+    connection = HttpConnection(config=config, server_state=ServerState(), app_state={})
+    connection.connection_made(wire)
+    connection.data_received(f"GET / HTTP/1.1\r\nHost: x\r\nConnection: {ending}\r\n\r\n".encode())
+    await asyncio.gather(*connection.tasks)
+    await asyncio.sleep(0)
+    connection.connection_lost(None)
+    (answer,) = wire.written
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\nok")
+    assert wire.closed.is_set() is (ending == "close")

@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -107,9 +108,7 @@ def test_frames_come_in_random_order(chat: Chat) -> None:
     ada = chat.user("Ada")
     for number in range(20):
         chat.channel(ada, name=f"channel-{number}")
-    orders = [
-        chat.work(lambda tx, seed=seed: channel_details(tx, ada, order=random.Random(seed))) for seed in (1, 1, 2)
-    ]
+    orders = [chat.work(partial(channel_details, user_arn=ada, order=random.Random(seed))) for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[1]) == sorted(orders[2])
 

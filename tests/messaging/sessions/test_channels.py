@@ -209,7 +209,7 @@ async def test_live_needs_a_session_and_goes_only_forward(chat: Chat) -> None:
     with pytest.raises(UsageError, match="session"):
         chat.channel.messages(live=True)
     with pytest.raises(ConfigurationError, match="live"):
-        chat.channel.messages(live=True, newest_first=True)
+        chat.channel.messages(live=True, newest_first=True)  # type: ignore[call-overload]
     with pytest.raises(ConfigurationError, match="time zone"):
         chat.channel.messages(datetime(2024, 1, 1))
 

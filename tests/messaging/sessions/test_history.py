@@ -245,7 +245,8 @@ SAY, LOSE, READ = "say", "lose", "read"
 @given(st.lists(st.tuples(st.sampled_from([SAY, SAY, LOSE, READ]), st.integers(1, 12)), max_size=40))
 def test_whatever_is_said_lost_or_read_slowly_comes_once_and_in_order(script: list[tuple[str, int]]) -> None:
     async def run() -> tuple[list[str], list[str]]:
-        archive, got, said = Archive(0), [], 1
+        archive, said = Archive(0), 1
+        got: list[str] = []
         async with EventHub() as hub:
             messages = LiveMessages(hub, HERE, archive.list, size=8)
             for action, amount in script:

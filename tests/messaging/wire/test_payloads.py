@@ -1,11 +1,11 @@
 """Payload shapes against botocore's model: every member has our name and no more."""
 
-from typing import Any
+from typing import Any, cast
 
 import botocore.loaders
 import msgspec
 import pytest
-from botocore.model import ServiceModel
+from botocore.model import ServiceModel, StructureShape
 
 from chime_messaging.wire import payloads
 
@@ -33,7 +33,7 @@ MODEL = ServiceModel(
     ],
 )
 def test_a_payload_has_the_members_of_its_shape(kind: type[msgspec.Struct], shape: str) -> None:
-    members: dict[str, Any] = MODEL.shape_for(shape).members
+    members: dict[str, Any] = cast("StructureShape", MODEL.shape_for(shape)).members
     assert set(kind.__struct_encode_fields__) == set(members)
 
 

@@ -14,6 +14,7 @@ from chime_messaging.server.operations import HANDLERS, Call
 from chime_messaging.server.store.app_instances import add_admin, add_app_instance
 from chime_messaging.server.store.channels import Channel, insert_channel
 from chime_messaging.server.store.database import Database, Transaction
+from chime_messaging.server.store.lifecycle import APP_INSTANCE_HOOKS
 from chime_messaging.server.store.memberships import Membership, insert_memberships
 from chime_messaging.server.store.moderators import Moderator, insert_moderators
 from chime_messaging.server.store.users import add_user
@@ -125,6 +126,15 @@ class Chat:
     def contents(self, bearer: str, channel: str, **params: Any) -> list[str | None]:
         page = self.call("ListChannelMessages", bearer, ChannelArn=channel, **params)
         return [message["Content"] for message in page["ChannelMessages"]]
+
+    def remove_all_of_instance(self) -> None:
+        """Do what is done when the app instance is deleted."""
+
+        def remove(tx: Transaction) -> None:
+            for hook in APP_INSTANCE_HOOKS:
+                hook(tx, INSTANCE)
+
+        self.work(remove)
 
     def events(self) -> list[Seen]:
         """Take the events since the last time."""

@@ -7,7 +7,7 @@ from chime_messaging.ids import new_uuid
 from chime_messaging.server.messaging import flow_runs
 from chime_messaging.server.notices import Invoke, Stream
 from chime_messaging.server.store.channels import delete_channel
-from chime_messaging.server.store.lifecycle import APP_INSTANCE_HOOKS, EXISTS, SWEEPS
+from chime_messaging.server.store.lifecycle import EXISTS, SWEEPS
 from tests.messaging.server.messaging.chat import Chat, draft
 
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:moderate"
@@ -424,8 +424,7 @@ class TestDefinitions:
         message, invoke = flow.send()
         chat.work(lambda tx: delete_channel(tx, flow.channel))
         assert chat.refused("ChannelFlowCallback", **flow.verdict(message, invoke)) == "ForbiddenException"
-        for hook in APP_INSTANCE_HOOKS:
-            chat.work(lambda tx, hook=hook: hook(tx, chat.instance))
+        chat.remove_all_of_instance()
         assert chat.refused("DescribeChannelFlow", ChannelFlowArn=flow.arn) == "ForbiddenException"
 
     def test_a_missing_app_instance_is_forbidden(self, chat: Chat) -> None:

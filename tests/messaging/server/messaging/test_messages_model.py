@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -179,9 +178,5 @@ class Messages(RuleBasedStateMachine):
                 assert not any(identifier.encode() in notice.frame for identifier in targeted)
 
 
-Messages.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
-
-
-@pytest.mark.filterwarnings("error")
-class TestMessages(Messages.TestCase):
-    """Runs the machine."""
+TestMessages = Messages.TestCase
+TestMessages.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)

@@ -2,7 +2,6 @@ import pytest
 
 from chime_messaging.server.messaging.streaming import stream_name
 from chime_messaging.server.notices import Streams
-from chime_messaging.server.store.lifecycle import APP_INSTANCE_HOOKS
 from tests.messaging.server.messaging.chat import Chat
 
 STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/chime-messaging-audit"
@@ -51,8 +50,7 @@ def test_a_missing_app_instance_is_told_as_each_operation_declares(chat: Chat) -
 def test_a_configuration_goes_with_its_app_instance(chat: Chat) -> None:
     instance = {"AppInstanceArn": chat.instance}
     chat.call("PutMessagingStreamingConfigurations", **instance, StreamingConfigurations=BOTH)
-    for hook in APP_INSTANCE_HOOKS:
-        chat.work(lambda tx, hook=hook: hook(tx, chat.instance))
+    chat.remove_all_of_instance()
     assert chat.refused("GetMessagingStreamingConfigurations", **instance) == "NotFoundException"
 
 
