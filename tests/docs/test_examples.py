@@ -25,6 +25,7 @@ WITHOUT_ARGUMENTS = {
         "  Bob: With pleasure.",
         "unread: False",
     ],
+    "virtual_time.py": ["back after 60 minutes"],
     "outage.py": [
         "message: before the outage",
         "connection lost: code 1006",
@@ -53,8 +54,8 @@ def test_every_example_says_how_it_is_run(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("chat.py", []), ("chat.py", ["trio"]), ("outage.py", [])],
-    ids=["chat", "chat-trio", "outage"],
+    [("chat.py", []), ("chat.py", ["trio"]), ("outage.py", []), ("virtual_time.py", [])],
+    ids=["chat", "chat-trio", "outage", "virtual-time"],
 )
 def test_example_tells_its_story(name: str, arguments: list[str]) -> None:
     done = run(str(EXAMPLES / name), *arguments)
