@@ -137,8 +137,9 @@ async def test_head_and_body_of_an_answer_leave_in_one_piece(ending: str) -> Non
     connection.data_received(f"GET / HTTP/1.1\r\nHost: x\r\nConnection: {ending}\r\n\r\n".encode())
     await asyncio.gather(*connection.tasks)
     await asyncio.sleep(0)
+    closed = wire.closed.is_set()
     connection.connection_lost(None)
     (answer,) = wire.written
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"\r\n\r\nok")
-    assert wire.closed.is_set() is (ending == "close")
+    assert closed is (ending == "close")
