@@ -24,7 +24,7 @@ def commands(group: Any = ROOT, prefix: str = "chime") -> dict[str, Any]:
 
 def plain(text: str | None) -> str:
     """Take rich's markup out; what it colours as a command becomes code."""
-    coloured = re.sub(r"\[cyan\](.*?)\[/cyan\]", r"`\1`", text or "")
+    coloured = re.sub(r"\[(cyan|bold)\](.*?)\[/\1\]", r"`\2`", text or "")
     return re.sub(r"\[/?(?:bold|dim|cyan)\]", "", coloured).strip()
 
 

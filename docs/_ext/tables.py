@@ -14,6 +14,7 @@ from sphinx.pycode import ModuleAnalyzer
 from chime_messaging import errors, events
 from chime_messaging.errors import ConnectionClosed
 from chime_messaging.observers.observer import MessagingSessionObserver, snake_case
+from chime_messaging.protocol import resume
 from chime_messaging.protocol.messaging_session import SERVER_TRANSITIONS, TRANSITIONS
 from chime_messaging.protocol.reconnect import CLOSE_CODES, is_retryable, terminal_error
 from chime_messaging.server import prefetch, quotas, streams
@@ -34,6 +35,8 @@ from chime_messaging.server.rest.model import service_model
 from chime_messaging.server.serving import register_handlers
 from chime_messaging.sessions.channels import Channel, Channels
 from chime_messaging.sessions.configuration import MessagingSessionConfiguration
+from chime_messaging.sessions.pages import PAGE
+from chime_messaging.sessions.resume import LISTING_TRIES
 from chime_messaging.wire import limits
 
 Row = tuple[str, ...]
@@ -98,6 +101,20 @@ def transition_rows(table: Any) -> Callable[[], Iterator[Row]]:
             yield f"`{state.name}`", *cells
 
     return rows
+
+
+def gap_rows() -> Iterator[Row]:
+    """What ends in a gap, and where the bounds are."""
+    yield "Reason", "Bound"
+    yield "more was said in one channel than is fetched", f"{resume.MAX_PAGES} pages of {PAGE} messages"
+    yield (
+        "more live events waited for a channel than are held",
+        f"{resume.MAX_HELD:,} in one channel, {resume.MAX_HELD_IN_ALL:,} in all",
+    )
+    reason = (
+        "a channel could not be read, or (then `channel_arn` is empty) the list of channels; `reason` tells the error"
+    )
+    yield reason, f"{LISTING_TRIES} tries, each with the control plane's own retries"
 
 
 # Errors
@@ -271,6 +288,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "events": event_rows,
     "lifecycle": lifecycle_rows,
     "close-codes": close_code_rows,
+    "gaps": gap_rows,
     "client-transitions": transition_rows(TRANSITIONS),
     "server-transitions": transition_rows(SERVER_TRANSITIONS),
     "errors": error_rows,

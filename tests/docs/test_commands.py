@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, ROOT, blocks
+from tests.docs.pages import DOCS, ROOT, Block, blocks
 
 PRELUDE = """
 # Reads what the programs in the background say until they have said it.
@@ -137,6 +137,20 @@ def test_the_bot_of_the_readme(shell: Callable[[str], str], tmp_path: Path) -> N
         + f"(while {send} >/dev/null; do :; done) &\nheard 'You said: hello'\n"
     )
     assert "You said: hello" in out
+
+
+SERVERS = [
+    block
+    for page in sorted((DOCS / "guides").glob("*.md"))
+    for block in blocks(page, "bash")
+    if "chime serve" in block.code
+]
+
+
+@pytest.mark.parametrize("block", SERVERS, ids=str)
+def test_servers_of_the_guides_start(block: Block, shell: Callable[[str], str]) -> None:
+    (command,) = block.code.splitlines()
+    assert "ready http" in shell(f"exec 3<>said\n{command} >&3 &\nheard ready\n")
 
 
 def test_install_names_every_extra() -> None:

@@ -4,7 +4,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -14,6 +14,7 @@ from chime_messaging import MessagingSession, MessagingSessionConfiguration
 from chime_messaging.cli.app import app
 from chime_messaging.errors import ChimeError
 from chime_messaging.events import EVENT_TYPES
+from chime_messaging.observers.subscription import DEFAULT_SIZE, Policy
 from chime_messaging.protocol.messaging_session import TRANSITIONS
 from chime_messaging.server.rest.model import service_model
 from tests.docs.pages import DOCS, ROOT, pages
@@ -95,6 +96,12 @@ def test_the_drawing_of_the_states_has_every_transition() -> None:
     assert drawing.count("<polyline") == sum(map(len, TRANSITIONS.values()))
     assert drawing.count("<rect") == len(TRANSITIONS)
     assert {state.name for state in TRANSITIONS} <= set(re.findall(r">([A-Z]+)</text>", drawing))
+
+
+def test_every_policy_of_mailboxes_is_told() -> None:
+    page = (DOCS / "guides" / "observers.md").read_text()
+    assert re.findall(r'^\| `"(\w+)"` \|', page, re.MULTILINE) == list(get_args(Policy))
+    assert f"A mailbox holds {DEFAULT_SIZE} events" in page
 
 
 def test_the_readme_counts_operations_right() -> None:
