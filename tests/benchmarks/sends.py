@@ -8,7 +8,6 @@ real boto3 clients, which are slower than either server.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 import tempfile
@@ -24,8 +23,9 @@ import boto3
 import measure
 from botocore.config import Config
 
+from chime_messaging.server import serving
 from chime_messaging.server.configuration import LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY, ServerConfiguration
-from chime_messaging.server.serving import running
+
 
 SENDERS = 32
 MESSAGES_PER_QUEUE = 20
@@ -34,14 +34,7 @@ CONTENT = "x" * 256
 
 def serve(port: int, database: str) -> None:
     """Our server as users start it, quotas aside."""
-    import uvloop
-
-    async def main() -> None:
-        async with running(ServerConfiguration(port=port, database=database, quotas=False)):
-            await asyncio.get_running_loop().create_future()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    serving.serve(ServerConfiguration(port=port, database=database, quotas=False), lambda node: None)
 
 
 def client(service: str, port: int) -> Any:
