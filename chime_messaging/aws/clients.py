@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from ipaddress import ip_address
 from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import boto3
 from botocore.config import Config
@@ -49,11 +52,24 @@ def create_client(
     )
     try:
         with _making:
-            return (session or boto3.Session()).client(
-                service, region_name=region, endpoint_url=endpoint_url, verify=verify, config=config
-            )
+            make = (session or boto3.Session()).client
+            client = make(service, region_name=region, endpoint_url=endpoint_url, verify=verify, config=config)
+            if getproxies() and _is_on_this_machine(client.meta.endpoint_url):
+                # A local server. boto3 would ask the proxy for it, whose loopback is another one.
+                client.close()
+                config = config.merge(Config(proxies={}))
+                client = make(service, region_name=region, endpoint_url=endpoint_url, verify=verify, config=config)
+            return client
     except BotoCoreError as exc:
         raise translate(exc, f"client of {service}", endpoint_url or service) from exc
+
+
+def _is_on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def open_client(

@@ -20,6 +20,7 @@ import anyio.to_thread
 import boto3
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from botocore.client import BaseClient
+from botocore.config import Config
 
 from chime_messaging.errors import UsageError
 from chime_messaging.ids import new_uuid
@@ -149,7 +150,9 @@ class LocalServer:
             if self._session is None:
                 key, secret = self.configuration.keys[0]
                 self._session = boto3.session.Session(key, secret, region_name=self.configuration.region)
-            settings: dict[str, Any] = {"endpoint_url": node.url, "verify": self.ca_path, **options}
+            # Not through a proxy of the environment, which could not reach this machine's loopback.
+            config = Config(proxies={}).merge(options.get("config") or Config())
+            settings: dict[str, Any] = {"endpoint_url": node.url, "verify": self.ca_path, **options, "config": config}
             made: BaseClient = self._session.client(service, **settings)
             if options:
                 self._special_clients.append(made)

@@ -1,5 +1,8 @@
+from contextlib import closing
+
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError, ProxyConnectionError
 
 from chime_messaging.aws.clients import create_client, open_client
 from chime_messaging.errors import ConfigurationError
@@ -18,6 +21,21 @@ def test_missing_region_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     with pytest.raises(ConfigurationError, match="region"):
         create_client(session=boto3.Session())
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "proxied"),
+    [("http://127.0.0.1:1", False), ("http://[::1]:1", False), ("http://localhost:1", False), (None, True)],
+)
+def test_a_proxy_is_for_what_is_far_away(endpoint: str | None, proxied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    if endpoint is not None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CHIME_SDK_MESSAGING", endpoint)
+    expected = ProxyConnectionError if proxied else EndpointConnectionError
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    with closing(create_client(session=session)) as client, pytest.raises(expected):
+        client.get_messaging_session_endpoint()
 
 
 @pytest.mark.anyio

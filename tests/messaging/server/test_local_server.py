@@ -52,6 +52,15 @@ async def test_it_serves_both_event_loops() -> None:
         await server.control.close(alice)
 
 
+def test_its_clients_come_to_it_also_where_there_is_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with LocalServer() as server:
+        plain = server.client("chime-sdk-messaging")
+        special = server.client("chime-sdk-messaging", config=Config(read_timeout=10))
+        for client in (plain, special):
+            assert client.get_messaging_session_endpoint()["Endpoint"]["Url"]
+
+
 def test_it_runs_without_any_event_loop_and_again_after_its_end() -> None:
     server = LocalServer()
     for _ in range(2):
