@@ -5,10 +5,8 @@ Forms and limits: messaging API reference (ChimeArn, ResourceName, MessageId pat
 
 from __future__ import annotations
 
-import random
 import re
 import secrets
-import time
 import uuid
 from functools import lru_cache
 from typing import Literal
@@ -107,15 +105,6 @@ def is_resource_id(text: str) -> bool:
 def new_uuid() -> str:
     """Make an id for an app instance, a channel or a request."""
     return str(uuid.uuid4())
-
-
-def new_message_id() -> str:
-    """Make a MessageId: 64 hexadecimal digits, as the live service does.
-
-    The first twelve are the time, so that a database appends to its index of ids instead of writing a page of it
-    somewhere for every message. The rest is random, but no secret: who knows an id may read nothing by it.
-    """
-    return f"{time.time_ns() // 1_000_000:012x}{random.getrandbits(208):052x}"
 
 
 def new_session_id() -> str:

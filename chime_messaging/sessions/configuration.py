@@ -54,7 +54,7 @@ class MessagingSessionConfiguration:
     _: KW_ONLY
     reconnect_timeout: float | None = None
     """How long to try before the session ends, counted from the first try since it was last established; None for ever,
-    0 for not at all. (Official client: 10 s, counted from the last socket that opened.)"""
+    0 for one try. (Official client: 10 s, counted from the last socket that opened.)"""
     reconnect_fixed_wait: float = 0.0
     """Added to every wait between tries."""
     reconnect_short_backoff: float = 1.0

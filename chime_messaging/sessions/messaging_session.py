@@ -89,6 +89,8 @@ class MessagingSession:
         # Bound methods rather than methods of our own: their overloads tell type checkers which event a handler gets.
         self.on = self.hub.on
         """Decorator that subscribes a handler: ``@session.on(MessageCreated)``."""
+        self.off = self.hub.off
+        """End every subscription of a handler."""
         self.events = self.hub.events
         """Events as an iterator: ``async with session.events(MessageCreated) as stream``."""
         self.add_observer = self.hub.add_observer

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from chime_messaging.ids import new_message_id, new_uuid
+from chime_messaging.ids import new_uuid
 from chime_messaging.server.faults import Fault
 from chime_messaging.server.messaging.bots import Request
 from chime_messaging.server.messaging.message_limits import check_attributes, check_content
@@ -15,7 +15,7 @@ from chime_messaging.server.messaging.sending import send
 from chime_messaging.server.store.channels import find_channel
 from chime_messaging.server.store.database import Transaction
 from chime_messaging.server.store.memberships import find_memberships
-from chime_messaging.server.store.messages import Message
+from chime_messaging.server.store.messages import Message, new_message_id
 from chime_messaging.server.store.users import identity_of
 
 MESSAGES_TYPE = "application/amz-chime-lex-msgs"
@@ -102,7 +102,7 @@ def _post(tx: Transaction, request: Request, content: str, content_type: str, at
         raise InvalidReplyError(fault.message) from fault
     message = Message(
         channel_arn=request.channel_arn,
-        message_id=new_message_id(),
+        message_id=new_message_id(tx.now),
         sub_channel_id=request.sub_channel_id,
         sender_arn=request.bot_arn,
         content=content,

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import msgspec
 
-from chime_messaging.ids import new_message_id
 from chime_messaging.server import faults
 from chime_messaging.server.messaging import flow_runs
 from chime_messaging.server.messaging.authorization import Access, Role, authorize, missing
@@ -21,6 +20,7 @@ from chime_messaging.server.store.messages import (
     delete_message,
     find_message,
     list_messages,
+    new_message_id,
     update_message,
 )
 from chime_messaging.server.store.paging import window
@@ -181,7 +181,7 @@ def _compose(call: Call, access: Access) -> Message:
     attributes, push = params.get("MessageAttributes"), params.get("PushNotification")
     return Message(
         channel_arn=access.channel.arn,
-        message_id=new_message_id(),
+        message_id=new_message_id(now),
         sub_channel_id=sub_channel,
         sender_arn=access.bearer,
         content=params["Content"],
