@@ -40,7 +40,7 @@ from chime_messaging.events import (
     MessageUpdated,
     Recovered,
 )
-from chime_messaging.protocol.seen import NEVER, SeenMessages
+from chime_messaging.protocol.seen import NEVER, TICK, SeenMessages
 from chime_messaging.wire import envelope, timestamps
 from chime_messaging.wire.payloads import ChannelMessage
 
@@ -116,7 +116,8 @@ class Resume:
     def opened(self, moment: datetime) -> None:
         """Say that a socket is open. What was said before the first one that leads to a session was not missed."""
         if not self._established:
-            self.seen.floor = self._service_time(moment)
+            # The service tells milliseconds: what it dates like this moment may have been said before.
+            self.seen.floor = self._service_time(moment) + TICK
 
     def established(self, moment: datetime) -> bool:
         """Say that the session is established; return whether something may have been missed."""

@@ -29,8 +29,10 @@ WINDOW = 64
 """Ids kept per channel at least, once there were so many; at most twice as many."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+TICK = timedelta(milliseconds=1)
+"""Smallest difference between two moments of the service."""
+
 _REDACTED = datetime.max.replace(tzinfo=UTC)
-_TICK = timedelta(milliseconds=1)
 
 
 class SeenChannel:
@@ -54,7 +56,7 @@ class SeenChannel:
         gone, kept = items[:-WINDOW], items[-WINDOW:]
         newest = max((created for _, created in gone if created is not None), default=None)
         if newest is not None:
-            self.floor = max(self.floor, newest + _TICK)
+            self.floor = max(self.floor, newest + TICK)
         self.recent = dict(kept)
         self.versions = {key: value for key, value in self.versions.items() if key in self.recent}
 
@@ -166,7 +168,7 @@ class SeenMessages:
     def _forget_quiet(self) -> None:
         by_age = sorted(self.channels, key=lambda arn: self.channels[arn].last)
         for arn in by_age[: max(1, self._max_channels // 8)]:
-            self.floor = max(self.floor, self.channels.pop(arn).last + _TICK)
+            self.floor = max(self.floor, self.channels.pop(arn).last + TICK)
 
 
 def _version(message: ChannelMessage) -> datetime | None:

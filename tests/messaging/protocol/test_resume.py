@@ -118,10 +118,10 @@ def test_a_channel_that_appeared_meanwhile_is_listed_from_the_drop() -> None:
     assert Listing(B, at(70), "s") in listings
 
 
-def test_nothing_from_before_the_session_is_recovered() -> None:
-    resume = returned(drop=5.0)
-    (listing,) = resume.plan([ChannelActivity(B, at(150))])
-    assert listing.not_before == at(0)
+def test_nothing_from_before_the_session_or_of_its_first_millisecond_is_recovered() -> None:
+    for resume in (returned(drop=5.0), returned(created(1, B), drop=5.0)):
+        (listing,) = resume.plan([ChannelActivity(B, at(150))])
+        assert listing.not_before == at(0.001)
 
 
 def test_nothing_from_before_the_user_joined_is_recovered() -> None:
