@@ -452,7 +452,7 @@ async def test_what_clients_say_is_ignored() -> None:
 
 async def test_who_answers_pings_stays_and_who_does_not_is_dropped() -> None:
     async with (
-        serving(ping_interval=0.02, ping_timeout=0.3) as server,
+        serving(ping_interval=0.02, ping_timeout=1.0) as server,
         server.session() as lively,
         raw_socket(server, server.url(BOB)) as (reader, writer),
     ):

@@ -307,7 +307,7 @@ class TestSending:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(closing, lambda: send_for_ever(transport))
                 await anyio.wait_all_tasks_blocked()
-                with anyio.fail_after(2):
+                with anyio.fail_after(5):
                     await transport.aclose()
 
     async def test_a_cancelled_send_leaves_a_stream_that_is_whole(self, server: PeerServer) -> None:
@@ -336,7 +336,7 @@ class TestClosing:
     async def test_a_peer_that_does_not_answer_a_close_holds_us_no_longer_than_the_deadline(self) -> None:
         async with serving(upgrade_and_wait) as url:
             transport = await WebSocketConnector(close_timeout=0.05).connect(url, timeout=5)
-            with anyio.fail_after(2):
+            with anyio.fail_after(5):
                 await transport.aclose(4000, "bye")
             closed = await closing(transport.receive)
         assert (closed.code, closed.reason, closed.initiated_by) == (4000, "bye", "us")
@@ -350,7 +350,7 @@ class TestClosing:
         async with serving(flood) as url:
             transport = await WebSocketConnector(close_timeout=0.05).connect(url, timeout=5)
             await transport.receive()
-            with anyio.fail_after(2):
+            with anyio.fail_after(5):
                 await transport.aclose()
 
     @pytest.mark.parametrize("code", [999, 1004, 1006, 1015, 5000])
