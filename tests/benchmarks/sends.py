@@ -26,7 +26,6 @@ from botocore.config import Config
 from chime_messaging.server import serving
 from chime_messaging.server.configuration import LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY, ServerConfiguration
 
-
 SENDERS = 32
 MESSAGES_PER_QUEUE = 20
 CONTENT = "x" * 256
