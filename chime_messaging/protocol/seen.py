@@ -52,13 +52,13 @@ class SeenChannel:
 
     def trim(self) -> None:
         """Forget the older half of the ids."""
-        items = list(self.recent.items())
-        gone, kept = items[:-WINDOW], items[-WINDOW:]
-        newest = max((created for _, created in gone if created is not None), default=None)
+        ids, moments = list(self.recent), list(self.recent.values())
+        newest = max([moment for moment in moments[:-WINDOW] if moment is not None], default=None)
         if newest is not None:
             self.floor = max(self.floor, newest + TICK)
-        self.recent = dict(kept)
-        self.versions = {key: value for key, value in self.versions.items() if key in self.recent}
+        self.recent = dict(zip(ids[-WINDOW:], moments[-WINDOW:], strict=True))
+        if self.versions:
+            self.versions = {key: value for key, value in self.versions.items() if key in self.recent}
 
     def complete_from(self, overlap: timedelta) -> datetime:
         """Return the moment to list from: the newest message less the overlap, but never below the floor."""
