@@ -138,11 +138,11 @@ class Reports:
         self.seen.append(report)
         return report
 
-    def until(self, event: str, **fields: Any) -> dict[str, Any]:
-        """The next report of a kind, with these fields; those before it are kept in `seen`."""
+    def until(self, event: str, *others: str, **fields: Any) -> dict[str, Any]:
+        """The next report of a kind, or of others, with these fields; those before it are kept in `seen`."""
         while True:
             report = self.next()
-            if report["event"] == event and all(report.get(name) == value for name, value in fields.items()):
+            if report["event"] in (event, *others) and all(report.get(name) == value for name, value in fields.items()):
                 return report
 
     def message(self, event_type: str) -> dict[str, Any]:

@@ -141,7 +141,9 @@ def test_a_forbidden_endpoint_look_up_ends_as_4999(run_node: RunNode, chime: Loc
     chime.server.control.fail("GetMessagingSessionEndpoint", "ForbiddenException", times=100)
     try:
         session = run_node("session.mjs", userArn=alice, reconnectTimeoutMs=1000)
-        assert session.until("unhandled")["code"] == 4999  # the official session rejects a promise nobody holds
+        # From a second try on, the official session rejects a promise nobody holds. How many tries fit into the time
+        # depends on the machine.
+        assert session.until("unhandled", "rejected")["code"] == 4999
     finally:
         chime.server.control.clear()
 
