@@ -16,9 +16,9 @@ from botocore.validate import ParamValidator
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from chime_messaging.server.rest.model import service_model  # noqa: E402
-from chime_messaging.server.rest.requests import Decoder, decode_body  # noqa: E402
-from chime_messaging.server.rest.routes import Router, parse_query, split_path  # noqa: E402
+from chime_messaging.server.rest.model import service_model
+from chime_messaging.server.rest.requests import Decoder, decode_body
+from chime_messaging.server.rest.routes import Router, parse_query, split_path
 
 ROUNDS = 20_000
 CHANNEL = "arn:aws:chime:us-east-1:123456789012:app-instance/8f5b8e8e-0000-4000-8000-000000000000/channel/general"
