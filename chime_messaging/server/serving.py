@@ -48,7 +48,6 @@ KEEP_ALIVE = 75
 DRAIN_TIMEOUT = 5.0
 """Seconds that requests may take to finish when the server stops."""
 _BACKLOG = 2048
-_SWITCH_INTERVAL = 0.0005
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +73,6 @@ class Node:
 def serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> None:
     """Run a server until SIGTERM or SIGINT, then stop it cleanly: sockets close with 1012, commits are finished.
 
-    For a process of the server's own: signals and the interpreter's switch interval are set.
-
     Args:
         configuration: of the server.
         ready: called once, when connections are accepted.
@@ -83,9 +80,6 @@ def serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> 
     Raises:
         OSError: if the address cannot be used.
     """
-    # The store's thread lets go of the interpreter at every statement; while the event loop is busy with fan-out, it
-    # would wait Python's 5 ms each time to get it back, and a call has seven statements.
-    sys.setswitchinterval(_SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(configuration, ready))
 
