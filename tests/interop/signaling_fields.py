@@ -30,7 +30,7 @@ def fill(message: Message, numbers: Iterator[int] | None = None) -> None:
             _set(message, field, repeated, numbers)
 
 
-def _set(message: Message, field: FieldDescriptor, repeated: bool, numbers: Iterator[int]) -> None:
+def _set(message: Message, field: Any, repeated: bool, numbers: Iterator[int]) -> None:
     value = getattr(message, field.name)
     if field.message_type is not None:
         inner = value.add() if repeated else value

@@ -63,7 +63,7 @@ def as_json(message: Message) -> dict[str, Any]:
 
 def full_frame(type_name: str) -> SignalFrame:
     """A frame of ours with every field set."""
-    frame = SignalFrame(timestamp_ms=1_700_000_000_123, type=SignalFrame.Type.Value(type_name))
+    frame = SignalFrame(timestamp_ms=1_700_000_000_123, type=type_name)
     for part in ("error", body_of(type_name)):
         getattr(frame, part).SetInParent()
         fill(getattr(frame, part))
