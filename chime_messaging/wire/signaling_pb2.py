@@ -4,129 +4,147 @@
 # source: chime_messaging/wire/signaling.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
+
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    7,
-    35,
-    1,
-    '',
-    'chime_messaging/wire/signaling.proto'
+    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "chime_messaging/wire/signaling.proto"
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-
-
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$chime_messaging/wire/signaling.proto\x12\x19\x63hime_messaging.signaling\"\xaa\x10\n\x0bSignalFrame\x12\x14\n\x0ctimestamp_ms\x18\x01 \x02(\x04\x12\x39\n\x04type\x18\x02 \x02(\x0e\x32+.chime_messaging.signaling.SignalFrame.Type\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32%.chime_messaging.signaling.ErrorFrame\x12\x32\n\x04join\x18\x04 \x01(\x0b\x32$.chime_messaging.signaling.JoinFrame\x12\x38\n\x07joinack\x18\x05 \x01(\x0b\x32\'.chime_messaging.signaling.JoinAckFrame\x12\x36\n\x03sub\x18\x06 \x01(\x0b\x32).chime_messaging.signaling.SubscribeFrame\x12<\n\x06suback\x18\x07 \x01(\x0b\x32,.chime_messaging.signaling.SubscribeAckFrame\x12\x34\n\x05index\x18\x08 \x01(\x0b\x32%.chime_messaging.signaling.IndexFrame\x12:\n\x05pause\x18\n \x01(\x0b\x32+.chime_messaging.signaling.PauseResumeFrame\x12\x34\n\x05leave\x18\x0b \x01(\x0b\x32%.chime_messaging.signaling.LeaveFrame\x12;\n\tleave_ack\x18\x0c \x01(\x0b\x32(.chime_messaging.signaling.LeaveAckFrame\x12\x39\n\x08\x62itrates\x18\x0e \x01(\x0b\x32\'.chime_messaging.signaling.BitrateFrame\x12\x43\n\raudio_control\x18\x11 \x01(\x0b\x32,.chime_messaging.signaling.AudioControlFrame\x12\x45\n\x0e\x61udio_metadata\x18\x12 \x01(\x0b\x32-.chime_messaging.signaling.AudioMetadataFrame\x12O\n\x14\x61udio_stream_id_info\x18\x13 \x01(\x0b\x32\x31.chime_messaging.signaling.AudioStreamIdInfoFrame\x12;\n\tping_pong\x18\x14 \x01(\x0b\x32(.chime_messaging.signaling.PingPongFrame\x12\x41\n\x0c\x61udio_status\x18\x15 \x01(\x0b\x32+.chime_messaging.signaling.AudioStatusFrame\x12\x43\n\rclient_metric\x18\x16 \x01(\x0b\x32,.chime_messaging.signaling.ClientMetricFrame\x12\x41\n\x0c\x64\x61ta_message\x18\x17 \x01(\x0b\x32+.chime_messaging.signaling.DataMessageFrame\x12N\n\x13remote_video_update\x18\x19 \x01(\x0b\x32\x31.chime_messaging.signaling.RemoteVideoUpdateFrame\x12P\n\x14primary_meeting_join\x18\x1a \x01(\x0b\x32\x32.chime_messaging.signaling.PrimaryMeetingJoinFrame\x12W\n\x18primary_meeting_join_ack\x18\x1b \x01(\x0b\x32\x35.chime_messaging.signaling.PrimaryMeetingJoinAckFrame\x12R\n\x15primary_meeting_leave\x18\x1c \x01(\x0b\x32\x33.chime_messaging.signaling.PrimaryMeetingLeaveFrame\x12\x42\n\x0cnotification\x18# \x01(\x0b\x32,.chime_messaging.signaling.NotificationFrame\x12T\n\x16meeting_session_timing\x18, \x01(\x0b\x32\x34.chime_messaging.signaling.MeetingSessionTimingFrame\"\xc1\x03\n\x04Type\x12\x08\n\x04JOIN\x10\x01\x12\x0c\n\x08JOIN_ACK\x10\x02\x12\r\n\tSUBSCRIBE\x10\x03\x12\x11\n\rSUBSCRIBE_ACK\x10\x04\x12\t\n\x05INDEX\x10\x05\x12\t\n\x05PAUSE\x10\x07\x12\n\n\x06RESUME\x10\x08\x12\t\n\x05LEAVE\x10\t\x12\r\n\tLEAVE_ACK\x10\n\x12\x0c\n\x08\x42ITRATES\x10\r\x12\x11\n\rAUDIO_CONTROL\x10\x10\x12\x12\n\x0e\x41UDIO_METADATA\x10\x11\x12\x18\n\x14\x41UDIO_STREAM_ID_INFO\x10\x12\x12\r\n\tPING_PONG\x10\x13\x12\x10\n\x0c\x41UDIO_STATUS\x10\x14\x12\x11\n\rCLIENT_METRIC\x10\x15\x12\x10\n\x0c\x44\x41TA_MESSAGE\x10\x16\x12\x14\n\x10\x41UDIO_TRANSCRIPT\x10\x17\x12\x17\n\x13REMOTE_VIDEO_UPDATE\x10\x18\x12\x18\n\x14PRIMARY_MEETING_JOIN\x10\x19\x12\x1c\n\x18PRIMARY_MEETING_JOIN_ACK\x10\x1a\x12\x19\n\x15PRIMARY_MEETING_LEAVE\x10\x1b\x12\x10\n\x0cNOTIFICATION\x10\"\x12\x1a\n\x16MEETING_SESSION_TIMING\x10+\"1\n\nErrorFrame\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\x84\x02\n\rClientDetails\x12\x10\n\x08\x61pp_name\x18\x01 \x01(\t\x12\x13\n\x0b\x61pp_version\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65vice_model\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_make\x18\x04 \x01(\t\x12\x15\n\rplatform_name\x18\x05 \x01(\t\x12\x18\n\x10platform_version\x18\x06 \x01(\t\x12\x15\n\rclient_source\x18\x07 \x01(\t\x12\x19\n\x11\x63hime_sdk_version\x18\x08 \x01(\t\x12\x19\n\x11\x63lient_utc_offset\x18\t \x01(\t\x12\x0f\n\x07os_name\x18\n \x01(\t\x12\x12\n\nos_version\x18\x0b \x01(\t\"\xfe\x04\n\tJoinFrame\x12\x1b\n\x10protocol_version\x18\x01 \x01(\r:\x01\x31\x12\x19\n\x11max_num_of_videos\x18\x02 \x01(\r\x12\r\n\x05\x66lags\x18\x03 \x01(\r\x12@\n\x0e\x63lient_details\x18\x04 \x01(\x0b\x32(.chime_messaging.signaling.ClientDetails\x12\x18\n\x10\x61udio_session_id\x18\x06 \x01(\x04\x12\x1c\n\x14wants_compressed_sdp\x18\x07 \x01(\x08\x12Z\n\x1cserver_side_network_adaption\x18\n \x01(\x0e\x32\x34.chime_messaging.signaling.ServerSideNetworkAdaption\x12\x65\n\'supported_server_side_network_adaptions\x18\x0b \x03(\x0e\x32\x34.chime_messaging.signaling.ServerSideNetworkAdaption\x12*\n\"wants_all_temporal_layers_in_index\x18\x0c \x01(\x08\x12;\n3disable_periodic_keyframe_request_on_content_sender\x18\r \x01(\x08\x12G\n\x12\x61udio_receive_type\x18\x0e \x01(\x0e\x32+.chime_messaging.signaling.AudioReceiveType\x12\x1c\n\x14use_abs_capture_time\x18\x0f \x01(\x08\x12\x1d\n\x15use_layers_allocation\x18\x10 \x01(\x08\"P\n\x0fTurnCredentials\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x0b\n\x03ttl\x18\x03 \x01(\r\x12\x0c\n\x04uris\x18\x04 \x03(\t\"\x9a\x02\n\x0cJoinAckFrame\x12\x44\n\x10turn_credentials\x18\x01 \x01(\x0b\x32*.chime_messaging.signaling.TurnCredentials\x12 \n\x18video_subscription_limit\x18\x02 \x01(\r\x12\x1c\n\x14wants_compressed_sdp\x18\x03 \x01(\x08\x12\x62\n$default_server_side_network_adaption\x18\x04 \x01(\x0e\x32\x34.chime_messaging.signaling.ServerSideNetworkAdaption\x12 \n\x18\x61udio_subscription_limit\x18\x05 \x01(\r\"\xb1\x02\n\x10StreamDescriptor\x12\x11\n\tstream_id\x18\x01 \x01(\r\x12\x11\n\tframerate\x18\x02 \x01(\r\x12\x18\n\x10max_bitrate_kbps\x18\x03 \x01(\r\x12\x13\n\x0btrack_label\x18\x04 \x01(\t\x12\x10\n\x08group_id\x18\x06 \x01(\r\x12\x17\n\x0f\x61vg_bitrate_bps\x18\x07 \x01(\r\x12\x13\n\x0b\x61ttendee_id\x18\x08 \x01(\t\x12\x38\n\nmedia_type\x18\t \x01(\x0e\x32$.chime_messaging.signaling.MediaType\x12\x18\n\x10\x65xternal_user_id\x18\n \x01(\t\x12\r\n\x05width\x18\x0b \x01(\r\x12\x0e\n\x06height\x18\x0c \x01(\r\x12\x15\n\rdisplay_label\x18\x10 \x01(\t\"\xf5\x01\n\x1eVideoSubscriptionConfiguration\x12\x0b\n\x03mid\x18\x01 \x02(\t\x12\x13\n\x0b\x61ttendee_id\x18\x02 \x01(\t\x12\x11\n\tstream_id\x18\x03 \x01(\r\x12\x10\n\x08priority\x18\x04 \x01(\r\x12\x1b\n\x13target_bitrate_kbps\x18\x05 \x01(\r\x12\x10\n\x08group_id\x18\x06 \x01(\r\x12]\n\x1dquality_adaptation_preference\x18\x07 \x01(\x0e\x32\x36.chime_messaging.signaling.QualityAdaptationPreference\"F\n\x1e\x41udioSubscriptionConfiguration\x12\x0b\n\x03mid\x18\x01 \x01(\t\x12\x17\n\x0f\x61udio_stream_id\x18\x02 \x01(\r\"\xe2\x03\n\x0eSubscribeFrame\x12\x35\n\x06\x64uplex\x18\x01 \x01(\x0e\x32!.chime_messaging.signaling.Duplex:\x02RX\x12\x41\n\x0csend_streams\x18\x02 \x03(\x0b\x32+.chime_messaging.signaling.StreamDescriptor\x12\x1a\n\x12receive_stream_ids\x18\x03 \x03(\r\x12\x11\n\tsdp_offer\x18\x04 \x01(\t\x12\x12\n\naudio_host\x18\x05 \x01(\t\x12\x15\n\raudio_checkin\x18\x06 \x01(\x08\x12\x13\n\x0b\x61udio_muted\x18\x07 \x01(\x08\x12\x1c\n\x14\x63ompressed_sdp_offer\x18\x08 \x01(\x0c\x12\x63\n video_subscription_configuration\x18\t \x03(\x0b\x32\x39.chime_messaging.signaling.VideoSubscriptionConfiguration\x12\x64\n!audio_subscription_configurations\x18\n \x03(\x0b\x32\x39.chime_messaging.signaling.AudioSubscriptionConfiguration\"L\n\x10StreamAllocation\x12\x13\n\x0btrack_label\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\r\x12\x10\n\x08group_id\x18\x03 \x01(\r\"D\n\x0cTrackMapping\x12\x11\n\tstream_id\x18\x01 \x01(\r\x12\x0c\n\x04ssrc\x18\x02 \x01(\r\x12\x13\n\x0btrack_label\x18\x03 \x01(\t\"\xf8\x01\n\x11SubscribeAckFrame\x12\x35\n\x06\x64uplex\x18\x01 \x01(\x0e\x32!.chime_messaging.signaling.Duplex:\x02RX\x12@\n\x0b\x61llocations\x18\x02 \x03(\x0b\x32+.chime_messaging.signaling.StreamAllocation\x12\x12\n\nsdp_answer\x18\x03 \x01(\t\x12\x37\n\x06tracks\x18\x04 \x03(\x0b\x32\'.chime_messaging.signaling.TrackMapping\x12\x1d\n\x15\x63ompressed_sdp_answer\x18\x05 \x01(\x0c\"\xf6\x01\n\nIndexFrame\x12\x13\n\x0b\x61t_capacity\x18\x01 \x01(\x08\x12<\n\x07sources\x18\x02 \x03(\x0b\x32+.chime_messaging.signaling.StreamDescriptor\x12\x1c\n\x14paused_at_source_ids\x18\x03 \x03(\r\x12\x18\n\x10num_participants\x18\x04 \x01(\r\x12]\n$supported_receive_codec_intersection\x18\x05 \x03(\x0e\x32/.chime_messaging.signaling.VideoCodecCapability\"9\n\x10PauseResumeFrame\x12\x12\n\nstream_ids\x18\x01 \x03(\r\x12\x11\n\tgroup_ids\x18\x02 \x03(\r\"\x0c\n\nLeaveFrame\"\x0f\n\rLeaveAckFrame\"<\n\x07\x42itrate\x12\x18\n\x10source_stream_id\x18\x01 \x01(\r\x12\x17\n\x0f\x61vg_bitrate_bps\x18\x02 \x01(\r\"o\n\x0c\x42itrateFrame\x12\x34\n\x08\x62itrates\x18\x01 \x03(\x0b\x32\".chime_messaging.signaling.Bitrate\x12)\n!server_available_outgoing_bitrate\x18\x02 \x01(\r\"\"\n\x11\x41udioControlFrame\x12\r\n\x05muted\x18\x01 \x01(\x08\"e\n\x12\x41udioAttendeeState\x12\x17\n\x0f\x61udio_stream_id\x18\x01 \x01(\r\x12\x0e\n\x06volume\x18\x02 \x01(\r\x12\r\n\x05muted\x18\x03 \x01(\x08\x12\x17\n\x0fsignal_strength\x18\x04 \x01(\r\"\\\n\x12\x41udioMetadataFrame\x12\x46\n\x0f\x61ttendee_states\x18\x01 \x03(\x0b\x32-.chime_messaging.signaling.AudioAttendeeState\"{\n\x11\x41udioStreamIdInfo\x12\x17\n\x0f\x61udio_stream_id\x18\x01 \x01(\r\x12\x13\n\x0b\x61ttendee_id\x18\x02 \x01(\t\x12\r\n\x05muted\x18\x03 \x01(\x08\x12\x18\n\x10\x65xternal_user_id\x18\x04 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x05 \x01(\x08\"W\n\x16\x41udioStreamIdInfoFrame\x12=\n\x07streams\x18\x01 \x03(\x0b\x32,.chime_messaging.signaling.AudioStreamIdInfo\"y\n\rPingPongFrame\x12;\n\x04type\x18\x01 \x02(\x0e\x32-.chime_messaging.signaling.PingPongFrame.Type\x12\x0f\n\x07ping_id\x18\x02 \x02(\r\"\x1a\n\x04Type\x12\x08\n\x04PING\x10\x01\x12\x08\n\x04PONG\x10\x02\"(\n\x10\x41udioStatusFrame\x12\x14\n\x0c\x61udio_status\x18\x01 \x01(\r\"%\n\x06Metric\x12\x0c\n\x04type\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01\"T\n\x14MetricDimensionValue\x12\x14\n\x0cstring_value\x18\x01 \x01(\t\x12\x12\n\nbool_value\x18\x02 \x01(\x08\x12\x12\n\nuint_value\x18\x03 \x01(\r\"_\n\x0fMetricDimension\x12\x0c\n\x04type\x18\x01 \x01(\r\x12>\n\x05value\x18\x02 \x01(\x0b\x32/.chime_messaging.signaling.MetricDimensionValue\"\xe6\x01\n\x11StreamMetricFrame\x12\x11\n\tstream_id\x18\x03 \x01(\r\x12\x10\n\x08group_id\x18\x04 \x01(\r\x12\x32\n\x07metrics\x18\x05 \x03(\x0b\x32!.chime_messaging.signaling.Metric\x12>\n\ndimensions\x18\x06 \x03(\x0b\x32*.chime_messaging.signaling.MetricDimension\x12\x38\n\nmedia_type\x18\x07 \x01(\x0e\x32$.chime_messaging.signaling.MediaType\"\x9a\x01\n\x11\x43lientMetricFrame\x12\x39\n\x0eglobal_metrics\x18\x01 \x03(\x0b\x32!.chime_messaging.signaling.Metric\x12J\n\x14stream_metric_frames\x18\x02 \x03(\x0b\x32,.chime_messaging.signaling.StreamMetricFrame\"\x94\x01\n\x0b\x44\x61taMessage\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x13\n\x0blifetime_ms\x18\x03 \x01(\r\x12\x1a\n\x12sender_attendee_id\x18\x04 \x01(\t\x12\x16\n\x0eingest_time_ns\x18\x05 \x01(\x03\x12\x1f\n\x17sender_external_user_id\x18\x06 \x01(\t\"L\n\x10\x44\x61taMessageFrame\x12\x38\n\x08messages\x18\x01 \x03(\x0b\x32&.chime_messaging.signaling.DataMessage\"\xaa\x01\n\x16RemoteVideoUpdateFrame\x12g\n$added_or_updated_video_subscriptions\x18\x01 \x03(\x0b\x32\x39.chime_messaging.signaling.VideoSubscriptionConfiguration\x12\'\n\x1fremoved_video_subscription_mids\x18\x02 \x03(\t\"^\n\x19MeetingSessionCredentials\x12\x13\n\x0b\x61ttendee_id\x18\x01 \x01(\t\x12\x18\n\x10\x65xternal_user_id\x18\x02 \x01(\t\x12\x12\n\njoin_token\x18\x03 \x01(\t\"d\n\x17PrimaryMeetingJoinFrame\x12I\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x34.chime_messaging.signaling.MeetingSessionCredentials\"\x1c\n\x1aPrimaryMeetingJoinAckFrame\"\x1a\n\x18PrimaryMeetingLeaveFrame\"\x99\x01\n\x11NotificationFrame\x12H\n\x05level\x18\x01 \x01(\x0e\x32\x32.chime_messaging.signaling.NotificationFrame.Level:\x05\x45RROR\x12\x0f\n\x07message\x18\x02 \x01(\t\")\n\x05Level\x12\x08\n\x04INFO\x10\x01\x12\x0b\n\x07WARNING\x10\x02\x12\t\n\x05\x45RROR\x10\x03\"\x85\x01\n\x19MeetingSessionTimingFrame\x12\x11\n\tsignaling\x18\x01 \x03(\x0c\x12\x14\n\x0cremote_audio\x18\x02 \x03(\x0c\x12\x13\n\x0blocal_audio\x18\x03 \x03(\x0c\x12\x13\n\x0blocal_video\x18\x04 \x03(\x0c\x12\x15\n\rremote_videos\x18\x05 \x03(\x0c*{\n\x19ServerSideNetworkAdaption\x12\x0b\n\x07\x44\x45\x46\x41ULT\x10\x01\x12\x08\n\x04NONE\x10\x02\x12\x15\n\x11\x42\x41NDWIDTH_PROBING\x10\x03\x12\x30\n,BANDWIDTH_PROBING_AND_VIDEO_QUALITY_ADAPTION\x10\x04**\n\x10\x41udioReceiveType\x12\t\n\x05MIXED\x10\x00\x12\x0b\n\x07UNMIXED\x10\x01*$\n\x06\x44uplex\x12\x06\n\x02RX\x10\x01\x12\x06\n\x02TX\x10\x02\x12\n\n\x06\x44UPLEX\x10\x03*!\n\tMediaType\x12\t\n\x05\x41UDIO\x10\x01\x12\t\n\x05VIDEO\x10\x02*\\\n\x1bQualityAdaptationPreference\x12\x0c\n\x08\x42\x41LANCED\x10\x01\x12\x16\n\x12MAINTAIN_FRAMERATE\x10\x02\x12\x17\n\x13MAINTAIN_RESOLUTION\x10\x03*\x8b\x02\n\x14VideoCodecCapability\x12\x07\n\x03VP8\x10\x01\x12\x19\n\x15H264_BASELINE_PROFILE\x10\x02\x12%\n!H264_CONSTRAINED_BASELINE_PROFILE\x10\x03\x12\x15\n\x11H264_MAIN_PROFILE\x10\x04\x12\x15\n\x11H264_HIGH_PROFILE\x10\x05\x12!\n\x1dH264_CONSTRAINED_HIGH_PROFILE\x10\x06\x12\x08\n\x04H265\x10\x07\x12\x11\n\rVP9_PROFILE_0\x10\x08\x12\x11\n\rVP9_PROFILE_1\x10\t\x12\x11\n\rVP9_PROFILE_2\x10\n\x12\x14\n\x10\x41V1_MAIN_PROFILE\x10\x0b')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n$chime_messaging/wire/signaling.proto\x12\x19\x63hime_messaging.signaling"\xb8\x10\n\x0bSignalFrame\x12\x1b\n\x0ctimestamp_ms\x18\x01 \x01(\x04\x42\x05\xaa\x01\x02\x08\x03\x12@\n\x04type\x18\x02 \x01(\x0e\x32+.chime_messaging.signaling.SignalFrame.TypeB\x05\xaa\x01\x02\x08\x03\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32%.chime_messaging.signaling.ErrorFrame\x12\x32\n\x04join\x18\x04 \x01(\x0b\x32$.chime_messaging.signaling.JoinFrame\x12\x38\n\x07joinack\x18\x05 \x01(\x0b\x32\'.chime_messaging.signaling.JoinAckFrame\x12\x36\n\x03sub\x18\x06 \x01(\x0b\x32).chime_messaging.signaling.SubscribeFrame\x12<\n\x06suback\x18\x07 \x01(\x0b\x32,.chime_messaging.signaling.SubscribeAckFrame\x12\x34\n\x05index\x18\x08 \x01(\x0b\x32%.chime_messaging.signaling.IndexFrame\x12:\n\x05pause\x18\n \x01(\x0b\x32+.chime_messaging.signaling.PauseResumeFrame\x12\x34\n\x05leave\x18\x0b \x01(\x0b\x32%.chime_messaging.signaling.LeaveFrame\x12;\n\tleave_ack\x18\x0c \x01(\x0b\x32(.chime_messaging.signaling.LeaveAckFrame\x12\x39\n\x08\x62itrates\x18\x0e \x01(\x0b\x32\'.chime_messaging.signaling.BitrateFrame\x12\x43\n\raudio_control\x18\x11 \x01(\x0b\x32,.chime_messaging.signaling.AudioControlFrame\x12\x45\n\x0e\x61udio_metadata\x18\x12 \x01(\x0b\x32-.chime_messaging.signaling.AudioMetadataFrame\x12O\n\x14\x61udio_stream_id_info\x18\x13 \x01(\x0b\x32\x31.chime_messaging.signaling.AudioStreamIdInfoFrame\x12;\n\tping_pong\x18\x14 \x01(\x0b\x32(.chime_messaging.signaling.PingPongFrame\x12\x41\n\x0c\x61udio_status\x18\x15 \x01(\x0b\x32+.chime_messaging.signaling.AudioStatusFrame\x12\x43\n\rclient_metric\x18\x16 \x01(\x0b\x32,.chime_messaging.signaling.ClientMetricFrame\x12\x41\n\x0c\x64\x61ta_message\x18\x17 \x01(\x0b\x32+.chime_messaging.signaling.DataMessageFrame\x12N\n\x13remote_video_update\x18\x19 \x01(\x0b\x32\x31.chime_messaging.signaling.RemoteVideoUpdateFrame\x12P\n\x14primary_meeting_join\x18\x1a \x01(\x0b\x32\x32.chime_messaging.signaling.PrimaryMeetingJoinFrame\x12W\n\x18primary_meeting_join_ack\x18\x1b \x01(\x0b\x32\x35.chime_messaging.signaling.PrimaryMeetingJoinAckFrame\x12R\n\x15primary_meeting_leave\x18\x1c \x01(\x0b\x32\x33.chime_messaging.signaling.PrimaryMeetingLeaveFrame\x12\x42\n\x0cnotification\x18# \x01(\x0b\x32,.chime_messaging.signaling.NotificationFrame\x12T\n\x16meeting_session_timing\x18, \x01(\x0b\x32\x34.chime_messaging.signaling.MeetingSessionTimingFrame"\xc1\x03\n\x04Type\x12\x08\n\x04JOIN\x10\x01\x12\x0c\n\x08JOIN_ACK\x10\x02\x12\r\n\tSUBSCRIBE\x10\x03\x12\x11\n\rSUBSCRIBE_ACK\x10\x04\x12\t\n\x05INDEX\x10\x05\x12\t\n\x05PAUSE\x10\x07\x12\n\n\x06RESUME\x10\x08\x12\t\n\x05LEAVE\x10\t\x12\r\n\tLEAVE_ACK\x10\n\x12\x0c\n\x08\x42ITRATES\x10\r\x12\x11\n\rAUDIO_CONTROL\x10\x10\x12\x12\n\x0e\x41UDIO_METADATA\x10\x11\x12\x18\n\x14\x41UDIO_STREAM_ID_INFO\x10\x12\x12\r\n\tPING_PONG\x10\x13\x12\x10\n\x0c\x41UDIO_STATUS\x10\x14\x12\x11\n\rCLIENT_METRIC\x10\x15\x12\x10\n\x0c\x44\x41TA_MESSAGE\x10\x16\x12\x14\n\x10\x41UDIO_TRANSCRIPT\x10\x17\x12\x17\n\x13REMOTE_VIDEO_UPDATE\x10\x18\x12\x18\n\x14PRIMARY_MEETING_JOIN\x10\x19\x12\x1c\n\x18PRIMARY_MEETING_JOIN_ACK\x10\x1a\x12\x19\n\x15PRIMARY_MEETING_LEAVE\x10\x1b\x12\x10\n\x0cNOTIFICATION\x10"\x12\x1a\n\x16MEETING_SESSION_TIMING\x10+"1\n\nErrorFrame\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t"\x84\x02\n\rClientDetails\x12\x10\n\x08\x61pp_name\x18\x01 \x01(\t\x12\x13\n\x0b\x61pp_version\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65vice_model\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_make\x18\x04 \x01(\t\x12\x15\n\rplatform_name\x18\x05 \x01(\t\x12\x18\n\x10platform_version\x18\x06 \x01(\t\x12\x15\n\rclient_source\x18\x07 \x01(\t\x12\x19\n\x11\x63hime_sdk_version\x18\x08 \x01(\t\x12\x19\n\x11\x63lient_utc_offset\x18\t \x01(\t\x12\x0f\n\x07os_name\x18\n \x01(\t\x12\x12\n\nos_version\x18\x0b \x01(\t"\xfe\x04\n\tJoinFrame\x12\x1b\n\x10protocol_version\x18\x01 \x01(\r:\x01\x32\x12\x19\n\x11max_num_of_videos\x18\x02 \x01(\r\x12\r\n\x05\x66lags\x18\x03 \x01(\r\x12@\n\x0e\x63lient_details\x18\x04 \x01(\x0b\x32(.chime_messaging.signaling.ClientDetails\x12\x18\n\x10\x61udio_session_id\x18\x06 \x01(\x04\x12\x1c\n\x14wants_compressed_sdp\x18\x07 \x01(\x08\x12Z\n\x1cserver_side_network_adaption\x18\n \x01(\x0e\x32\x34.chime_messaging.signaling.ServerSideNetworkAdaption\x12\x65\n\'supported_server_side_network_adaptions\x18\x0b \x03(\x0e\x32\x34.chime_messaging.signaling.ServerSideNetworkAdaption\x12*\n"wants_all_temporal_layers_in_index\x18\x0c \x01(\x08\x12;\n3disable_periodic_keyframe_request_on_content_sender\x18\r \x01(\x08\x12G\n\x12\x61udio_receive_type\x18\x0e \x01(\x0e\x32+.chime_messaging.signaling.AudioReceiveType\x12\x1c\n\x14use_abs_capture_time\x18\x0f \x01(\x08\x12\x1d\n\x15use_layers_allocation\x18\x10 \x01(\x08"P\n\x0fTurnCredentials\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\x12\x0b\n\x03ttl\x18\x03 \x01(\r\x12\x0c\n\x04uris\x18\x04 \x03(\t"\x9a\x02\n\x0cJoinAckFrame\x12\x44\n\x10turn_credentials\x18\x01 \x01(\x0b\x32*.chime_messaging.signaling.TurnCredentials\x12 \n\x18video_subscription_limit\x18\x02 \x01(\r\x12\x1c\n\x14wants_compressed_sdp\x18\x03 \x01(\x08\x12\x62\n$default_server_side_network_adaption\x18\x04 \x01(\x0e\x32\x34.chime_messaging.signaling.ServerSideNetworkAdaption\x12 \n\x18\x61udio_subscription_limit\x18\x05 \x01(\r"\xb1\x02\n\x10StreamDescriptor\x12\x11\n\tstream_id\x18\x01 \x01(\r\x12\x11\n\tframerate\x18\x02 \x01(\r\x12\x18\n\x10max_bitrate_kbps\x18\x03 \x01(\r\x12\x13\n\x0btrack_label\x18\x04 \x01(\t\x12\x10\n\x08group_id\x18\x06 \x01(\r\x12\x17\n\x0f\x61vg_bitrate_bps\x18\x07 \x01(\r\x12\x13\n\x0b\x61ttendee_id\x18\x08 \x01(\t\x12\x38\n\nmedia_type\x18\t \x01(\x0e\x32$.chime_messaging.signaling.MediaType\x12\x18\n\x10\x65xternal_user_id\x18\n \x01(\t\x12\r\n\x05width\x18\x0b \x01(\r\x12\x0e\n\x06height\x18\x0c \x01(\r\x12\x15\n\rdisplay_label\x18\x10 \x01(\t"\xfc\x01\n\x1eVideoSubscriptionConfiguration\x12\x12\n\x03mid\x18\x01 \x01(\tB\x05\xaa\x01\x02\x08\x03\x12\x13\n\x0b\x61ttendee_id\x18\x02 \x01(\t\x12\x11\n\tstream_id\x18\x03 \x01(\r\x12\x10\n\x08priority\x18\x04 \x01(\r\x12\x1b\n\x13target_bitrate_kbps\x18\x05 \x01(\r\x12\x10\n\x08group_id\x18\x06 \x01(\r\x12]\n\x1dquality_adaptation_preference\x18\x07 \x01(\x0e\x32\x36.chime_messaging.signaling.QualityAdaptationPreference"F\n\x1e\x41udioSubscriptionConfiguration\x12\x0b\n\x03mid\x18\x01 \x01(\t\x12\x17\n\x0f\x61udio_stream_id\x18\x02 \x01(\r"\xe2\x03\n\x0eSubscribeFrame\x12\x35\n\x06\x64uplex\x18\x01 \x01(\x0e\x32!.chime_messaging.signaling.Duplex:\x02RX\x12\x41\n\x0csend_streams\x18\x02 \x03(\x0b\x32+.chime_messaging.signaling.StreamDescriptor\x12\x1a\n\x12receive_stream_ids\x18\x03 \x03(\r\x12\x11\n\tsdp_offer\x18\x04 \x01(\t\x12\x12\n\naudio_host\x18\x05 \x01(\t\x12\x15\n\raudio_checkin\x18\x06 \x01(\x08\x12\x13\n\x0b\x61udio_muted\x18\x07 \x01(\x08\x12\x1c\n\x14\x63ompressed_sdp_offer\x18\x08 \x01(\x0c\x12\x63\n video_subscription_configuration\x18\t \x03(\x0b\x32\x39.chime_messaging.signaling.VideoSubscriptionConfiguration\x12\x64\n!audio_subscription_configurations\x18\n \x03(\x0b\x32\x39.chime_messaging.signaling.AudioSubscriptionConfiguration"L\n\x10StreamAllocation\x12\x13\n\x0btrack_label\x18\x01 \x01(\t\x12\x11\n\tstream_id\x18\x02 \x01(\r\x12\x10\n\x08group_id\x18\x03 \x01(\r"D\n\x0cTrackMapping\x12\x11\n\tstream_id\x18\x01 \x01(\r\x12\x0c\n\x04ssrc\x18\x02 \x01(\r\x12\x13\n\x0btrack_label\x18\x03 \x01(\t"\xf8\x01\n\x11SubscribeAckFrame\x12\x35\n\x06\x64uplex\x18\x01 \x01(\x0e\x32!.chime_messaging.signaling.Duplex:\x02RX\x12@\n\x0b\x61llocations\x18\x02 \x03(\x0b\x32+.chime_messaging.signaling.StreamAllocation\x12\x12\n\nsdp_answer\x18\x03 \x01(\t\x12\x37\n\x06tracks\x18\x04 \x03(\x0b\x32\'.chime_messaging.signaling.TrackMapping\x12\x1d\n\x15\x63ompressed_sdp_answer\x18\x05 \x01(\x0c"\xf6\x01\n\nIndexFrame\x12\x13\n\x0b\x61t_capacity\x18\x01 \x01(\x08\x12<\n\x07sources\x18\x02 \x03(\x0b\x32+.chime_messaging.signaling.StreamDescriptor\x12\x1c\n\x14paused_at_source_ids\x18\x03 \x03(\r\x12\x18\n\x10num_participants\x18\x04 \x01(\r\x12]\n$supported_receive_codec_intersection\x18\x05 \x03(\x0e\x32/.chime_messaging.signaling.VideoCodecCapability"9\n\x10PauseResumeFrame\x12\x12\n\nstream_ids\x18\x01 \x03(\r\x12\x11\n\tgroup_ids\x18\x02 \x03(\r"\x0c\n\nLeaveFrame"\x0f\n\rLeaveAckFrame"<\n\x07\x42itrate\x12\x18\n\x10source_stream_id\x18\x01 \x01(\r\x12\x17\n\x0f\x61vg_bitrate_bps\x18\x02 \x01(\r"o\n\x0c\x42itrateFrame\x12\x34\n\x08\x62itrates\x18\x01 \x03(\x0b\x32".chime_messaging.signaling.Bitrate\x12)\n!server_available_outgoing_bitrate\x18\x02 \x01(\r""\n\x11\x41udioControlFrame\x12\r\n\x05muted\x18\x01 \x01(\x08"e\n\x12\x41udioAttendeeState\x12\x17\n\x0f\x61udio_stream_id\x18\x01 \x01(\r\x12\x0e\n\x06volume\x18\x02 \x01(\r\x12\r\n\x05muted\x18\x03 \x01(\x08\x12\x17\n\x0fsignal_strength\x18\x04 \x01(\r"\\\n\x12\x41udioMetadataFrame\x12\x46\n\x0f\x61ttendee_states\x18\x01 \x03(\x0b\x32-.chime_messaging.signaling.AudioAttendeeState"{\n\x11\x41udioStreamIdInfo\x12\x17\n\x0f\x61udio_stream_id\x18\x01 \x01(\r\x12\x13\n\x0b\x61ttendee_id\x18\x02 \x01(\t\x12\r\n\x05muted\x18\x03 \x01(\x08\x12\x18\n\x10\x65xternal_user_id\x18\x04 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x05 \x01(\x08"W\n\x16\x41udioStreamIdInfoFrame\x12=\n\x07streams\x18\x01 \x03(\x0b\x32,.chime_messaging.signaling.AudioStreamIdInfo"\x87\x01\n\rPingPongFrame\x12\x42\n\x04type\x18\x01 \x01(\x0e\x32-.chime_messaging.signaling.PingPongFrame.TypeB\x05\xaa\x01\x02\x08\x03\x12\x16\n\x07ping_id\x18\x02 \x01(\rB\x05\xaa\x01\x02\x08\x03"\x1a\n\x04Type\x12\x08\n\x04PING\x10\x01\x12\x08\n\x04PONG\x10\x02"(\n\x10\x41udioStatusFrame\x12\x14\n\x0c\x61udio_status\x18\x01 \x01(\r"%\n\x06Metric\x12\x0c\n\x04type\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01"T\n\x14MetricDimensionValue\x12\x14\n\x0cstring_value\x18\x01 \x01(\t\x12\x12\n\nbool_value\x18\x02 \x01(\x08\x12\x12\n\nuint_value\x18\x03 \x01(\x04"_\n\x0fMetricDimension\x12\x0c\n\x04type\x18\x01 \x01(\r\x12>\n\x05value\x18\x02 \x01(\x0b\x32/.chime_messaging.signaling.MetricDimensionValue"\xe6\x01\n\x11StreamMetricFrame\x12\x11\n\tstream_id\x18\x03 \x01(\r\x12\x10\n\x08group_id\x18\x04 \x01(\r\x12\x32\n\x07metrics\x18\x05 \x03(\x0b\x32!.chime_messaging.signaling.Metric\x12>\n\ndimensions\x18\x06 \x03(\x0b\x32*.chime_messaging.signaling.MetricDimension\x12\x38\n\nmedia_type\x18\x07 \x01(\x0e\x32$.chime_messaging.signaling.MediaType"\x9a\x01\n\x11\x43lientMetricFrame\x12\x39\n\x0eglobal_metrics\x18\x01 \x03(\x0b\x32!.chime_messaging.signaling.Metric\x12J\n\x14stream_metric_frames\x18\x02 \x03(\x0b\x32,.chime_messaging.signaling.StreamMetricFrame"\x94\x01\n\x0b\x44\x61taMessage\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x13\n\x0blifetime_ms\x18\x03 \x01(\r\x12\x1a\n\x12sender_attendee_id\x18\x04 \x01(\t\x12\x16\n\x0eingest_time_ns\x18\x05 \x01(\x03\x12\x1f\n\x17sender_external_user_id\x18\x06 \x01(\t"L\n\x10\x44\x61taMessageFrame\x12\x38\n\x08messages\x18\x01 \x03(\x0b\x32&.chime_messaging.signaling.DataMessage"\xaa\x01\n\x16RemoteVideoUpdateFrame\x12g\n$added_or_updated_video_subscriptions\x18\x01 \x03(\x0b\x32\x39.chime_messaging.signaling.VideoSubscriptionConfiguration\x12\'\n\x1fremoved_video_subscription_mids\x18\x02 \x03(\t"^\n\x19MeetingSessionCredentials\x12\x13\n\x0b\x61ttendee_id\x18\x01 \x01(\t\x12\x18\n\x10\x65xternal_user_id\x18\x02 \x01(\t\x12\x12\n\njoin_token\x18\x03 \x01(\t"d\n\x17PrimaryMeetingJoinFrame\x12I\n\x0b\x63redentials\x18\x01 \x01(\x0b\x32\x34.chime_messaging.signaling.MeetingSessionCredentials"\x1c\n\x1aPrimaryMeetingJoinAckFrame"\x1a\n\x18PrimaryMeetingLeaveFrame"\x99\x01\n\x11NotificationFrame\x12H\n\x05level\x18\x01 \x01(\x0e\x32\x32.chime_messaging.signaling.NotificationFrame.Level:\x05\x45RROR\x12\x0f\n\x07message\x18\x02 \x01(\t")\n\x05Level\x12\x08\n\x04INFO\x10\x01\x12\x0b\n\x07WARNING\x10\x02\x12\t\n\x05\x45RROR\x10\x03"\xe7\x02\n\x19MeetingSessionTimingFrame\x12=\n\tsignaling\x18\x01 \x03(\x0b\x32*.chime_messaging.signaling.SignalingTiming\x12\x42\n\x0cremote_audio\x18\x02 \x03(\x0b\x32,.chime_messaging.signaling.RemoteAudioTiming\x12@\n\x0blocal_audio\x18\x03 \x03(\x0b\x32+.chime_messaging.signaling.LocalAudioTiming\x12@\n\x0blocal_video\x18\x04 \x03(\x0b\x32+.chime_messaging.signaling.LocalVideoTiming\x12\x43\n\rremote_videos\x18\x05 \x03(\x0b\x32,.chime_messaging.signaling.RemoteVideoTiming"\xfa\x02\n\x0fSignalingTiming\x12\x10\n\x08start_ms\x18\x01 \x01(\x03\x12\x14\n\x0cjoin_sent_ms\x18\x02 \x01(\x03\x12\x1c\n\x14join_ack_received_ms\x18\x03 \x01(\x03\x12\x1e\n\x16transport_connected_ms\x18\x04 \x01(\x03\x12\x17\n\x0f\x63reate_offer_ms\x18\x05 \x01(\x03\x12 \n\x18set_local_description_ms\x18\x06 \x01(\x03\x12!\n\x19set_remote_description_ms\x18\x07 \x01(\x03\x12\x1e\n\x16ice_gathering_start_ms\x18\x08 \x01(\x03\x12!\n\x19ice_gathering_complete_ms\x18\t \x01(\x03\x12\x18\n\x10ice_connected_ms\x18\n \x01(\x03\x12\x19\n\x11subscribe_sent_ms\x18\x0b \x01(\x03\x12\x18\n\x10subscribe_ack_ms\x18\x0c \x01(\x03\x12\x11\n\ttimed_out\x18\r \x01(\x08"\x8c\x01\n\x11RemoteAudioTiming\x12\x10\n\x08\x61\x64\x64\x65\x64_ms\x18\x01 \x01(\x03\x12 \n\x18\x66irst_packet_received_ms\x18\x02 \x01(\x03\x12\x1f\n\x17\x66irst_frame_rendered_ms\x18\x03 \x01(\x03\x12\x11\n\ttimed_out\x18\x04 \x01(\x08\x12\x0f\n\x07removed\x18\x05 \x01(\x08"\x87\x01\n\x10LocalAudioTiming\x12\x10\n\x08\x61\x64\x64\x65\x64_ms\x18\x01 \x01(\x03\x12\x1f\n\x17\x66irst_frame_captured_ms\x18\x02 \x01(\x03\x12\x1c\n\x14\x66irst_packet_sent_ms\x18\x03 \x01(\x03\x12\x11\n\ttimed_out\x18\x04 \x01(\x08\x12\x0f\n\x07removed\x18\x05 \x01(\x08"\x86\x01\n\x10LocalVideoTiming\x12\x10\n\x08\x61\x64\x64\x65\x64_ms\x18\x01 \x01(\x03\x12\x1f\n\x17\x66irst_frame_captured_ms\x18\x02 \x01(\x03\x12\x1b\n\x13\x66irst_frame_sent_ms\x18\x03 \x01(\x03\x12\x11\n\ttimed_out\x18\x04 \x01(\x08\x12\x0f\n\x07removed\x18\x05 \x01(\x08"\x9e\x01\n\x11RemoteVideoTiming\x12\x10\n\x08group_id\x18\x01 \x01(\r\x12\x10\n\x08\x61\x64\x64\x65\x64_ms\x18\x02 \x01(\x03\x12 \n\x18\x66irst_packet_received_ms\x18\x03 \x01(\x03\x12\x1f\n\x17\x66irst_frame_rendered_ms\x18\x04 \x01(\x03\x12\x11\n\ttimed_out\x18\x05 \x01(\x08\x12\x0f\n\x07removed\x18\x06 \x01(\x08*{\n\x19ServerSideNetworkAdaption\x12\x0b\n\x07\x44\x45\x46\x41ULT\x10\x01\x12\x08\n\x04NONE\x10\x02\x12\x15\n\x11\x42\x41NDWIDTH_PROBING\x10\x03\x12\x30\n,BANDWIDTH_PROBING_AND_VIDEO_QUALITY_ADAPTION\x10\x04**\n\x10\x41udioReceiveType\x12\t\n\x05MIXED\x10\x00\x12\x0b\n\x07UNMIXED\x10\x01*$\n\x06\x44uplex\x12\x06\n\x02RX\x10\x01\x12\x06\n\x02TX\x10\x02\x12\n\n\x06\x44UPLEX\x10\x03*!\n\tMediaType\x12\t\n\x05\x41UDIO\x10\x01\x12\t\n\x05VIDEO\x10\x02*\\\n\x1bQualityAdaptationPreference\x12\x0c\n\x08\x42\x41LANCED\x10\x01\x12\x16\n\x12MAINTAIN_FRAMERATE\x10\x02\x12\x17\n\x13MAINTAIN_RESOLUTION\x10\x03*\x8b\x02\n\x14VideoCodecCapability\x12\x07\n\x03VP8\x10\x01\x12\x19\n\x15H264_BASELINE_PROFILE\x10\x02\x12%\n!H264_CONSTRAINED_BASELINE_PROFILE\x10\x03\x12\x15\n\x11H264_MAIN_PROFILE\x10\x04\x12\x15\n\x11H264_HIGH_PROFILE\x10\x05\x12!\n\x1dH264_CONSTRAINED_HIGH_PROFILE\x10\x06\x12\x08\n\x04H265\x10\x07\x12\x11\n\rVP9_PROFILE_0\x10\x08\x12\x11\n\rVP9_PROFILE_1\x10\t\x12\x11\n\rVP9_PROFILE_2\x10\n\x12\x14\n\x10\x41V1_MAIN_PROFILE\x10\x0b\x42\x07\x92\x03\x04\x10\x02\x18\x02\x62\x08\x65\x64itionsp\xe8\x07'
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chime_messaging.wire.signaling_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "chime_messaging.wire.signaling_pb2", _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_SERVERSIDENETWORKADAPTION']._serialized_start=7682
-  _globals['_SERVERSIDENETWORKADAPTION']._serialized_end=7805
-  _globals['_AUDIORECEIVETYPE']._serialized_start=7807
-  _globals['_AUDIORECEIVETYPE']._serialized_end=7849
-  _globals['_DUPLEX']._serialized_start=7851
-  _globals['_DUPLEX']._serialized_end=7887
-  _globals['_MEDIATYPE']._serialized_start=7889
-  _globals['_MEDIATYPE']._serialized_end=7922
-  _globals['_QUALITYADAPTATIONPREFERENCE']._serialized_start=7924
-  _globals['_QUALITYADAPTATIONPREFERENCE']._serialized_end=8016
-  _globals['_VIDEOCODECCAPABILITY']._serialized_start=8019
-  _globals['_VIDEOCODECCAPABILITY']._serialized_end=8286
-  _globals['_SIGNALFRAME']._serialized_start=68
-  _globals['_SIGNALFRAME']._serialized_end=2158
-  _globals['_SIGNALFRAME_TYPE']._serialized_start=1709
-  _globals['_SIGNALFRAME_TYPE']._serialized_end=2158
-  _globals['_ERRORFRAME']._serialized_start=2160
-  _globals['_ERRORFRAME']._serialized_end=2209
-  _globals['_CLIENTDETAILS']._serialized_start=2212
-  _globals['_CLIENTDETAILS']._serialized_end=2472
-  _globals['_JOINFRAME']._serialized_start=2475
-  _globals['_JOINFRAME']._serialized_end=3113
-  _globals['_TURNCREDENTIALS']._serialized_start=3115
-  _globals['_TURNCREDENTIALS']._serialized_end=3195
-  _globals['_JOINACKFRAME']._serialized_start=3198
-  _globals['_JOINACKFRAME']._serialized_end=3480
-  _globals['_STREAMDESCRIPTOR']._serialized_start=3483
-  _globals['_STREAMDESCRIPTOR']._serialized_end=3788
-  _globals['_VIDEOSUBSCRIPTIONCONFIGURATION']._serialized_start=3791
-  _globals['_VIDEOSUBSCRIPTIONCONFIGURATION']._serialized_end=4036
-  _globals['_AUDIOSUBSCRIPTIONCONFIGURATION']._serialized_start=4038
-  _globals['_AUDIOSUBSCRIPTIONCONFIGURATION']._serialized_end=4108
-  _globals['_SUBSCRIBEFRAME']._serialized_start=4111
-  _globals['_SUBSCRIBEFRAME']._serialized_end=4593
-  _globals['_STREAMALLOCATION']._serialized_start=4595
-  _globals['_STREAMALLOCATION']._serialized_end=4671
-  _globals['_TRACKMAPPING']._serialized_start=4673
-  _globals['_TRACKMAPPING']._serialized_end=4741
-  _globals['_SUBSCRIBEACKFRAME']._serialized_start=4744
-  _globals['_SUBSCRIBEACKFRAME']._serialized_end=4992
-  _globals['_INDEXFRAME']._serialized_start=4995
-  _globals['_INDEXFRAME']._serialized_end=5241
-  _globals['_PAUSERESUMEFRAME']._serialized_start=5243
-  _globals['_PAUSERESUMEFRAME']._serialized_end=5300
-  _globals['_LEAVEFRAME']._serialized_start=5302
-  _globals['_LEAVEFRAME']._serialized_end=5314
-  _globals['_LEAVEACKFRAME']._serialized_start=5316
-  _globals['_LEAVEACKFRAME']._serialized_end=5331
-  _globals['_BITRATE']._serialized_start=5333
-  _globals['_BITRATE']._serialized_end=5393
-  _globals['_BITRATEFRAME']._serialized_start=5395
-  _globals['_BITRATEFRAME']._serialized_end=5506
-  _globals['_AUDIOCONTROLFRAME']._serialized_start=5508
-  _globals['_AUDIOCONTROLFRAME']._serialized_end=5542
-  _globals['_AUDIOATTENDEESTATE']._serialized_start=5544
-  _globals['_AUDIOATTENDEESTATE']._serialized_end=5645
-  _globals['_AUDIOMETADATAFRAME']._serialized_start=5647
-  _globals['_AUDIOMETADATAFRAME']._serialized_end=5739
-  _globals['_AUDIOSTREAMIDINFO']._serialized_start=5741
-  _globals['_AUDIOSTREAMIDINFO']._serialized_end=5864
-  _globals['_AUDIOSTREAMIDINFOFRAME']._serialized_start=5866
-  _globals['_AUDIOSTREAMIDINFOFRAME']._serialized_end=5953
-  _globals['_PINGPONGFRAME']._serialized_start=5955
-  _globals['_PINGPONGFRAME']._serialized_end=6076
-  _globals['_PINGPONGFRAME_TYPE']._serialized_start=6050
-  _globals['_PINGPONGFRAME_TYPE']._serialized_end=6076
-  _globals['_AUDIOSTATUSFRAME']._serialized_start=6078
-  _globals['_AUDIOSTATUSFRAME']._serialized_end=6118
-  _globals['_METRIC']._serialized_start=6120
-  _globals['_METRIC']._serialized_end=6157
-  _globals['_METRICDIMENSIONVALUE']._serialized_start=6159
-  _globals['_METRICDIMENSIONVALUE']._serialized_end=6243
-  _globals['_METRICDIMENSION']._serialized_start=6245
-  _globals['_METRICDIMENSION']._serialized_end=6340
-  _globals['_STREAMMETRICFRAME']._serialized_start=6343
-  _globals['_STREAMMETRICFRAME']._serialized_end=6573
-  _globals['_CLIENTMETRICFRAME']._serialized_start=6576
-  _globals['_CLIENTMETRICFRAME']._serialized_end=6730
-  _globals['_DATAMESSAGE']._serialized_start=6733
-  _globals['_DATAMESSAGE']._serialized_end=6881
-  _globals['_DATAMESSAGEFRAME']._serialized_start=6883
-  _globals['_DATAMESSAGEFRAME']._serialized_end=6959
-  _globals['_REMOTEVIDEOUPDATEFRAME']._serialized_start=6962
-  _globals['_REMOTEVIDEOUPDATEFRAME']._serialized_end=7132
-  _globals['_MEETINGSESSIONCREDENTIALS']._serialized_start=7134
-  _globals['_MEETINGSESSIONCREDENTIALS']._serialized_end=7228
-  _globals['_PRIMARYMEETINGJOINFRAME']._serialized_start=7230
-  _globals['_PRIMARYMEETINGJOINFRAME']._serialized_end=7330
-  _globals['_PRIMARYMEETINGJOINACKFRAME']._serialized_start=7332
-  _globals['_PRIMARYMEETINGJOINACKFRAME']._serialized_end=7360
-  _globals['_PRIMARYMEETINGLEAVEFRAME']._serialized_start=7362
-  _globals['_PRIMARYMEETINGLEAVEFRAME']._serialized_end=7388
-  _globals['_NOTIFICATIONFRAME']._serialized_start=7391
-  _globals['_NOTIFICATIONFRAME']._serialized_end=7544
-  _globals['_NOTIFICATIONFRAME_LEVEL']._serialized_start=7503
-  _globals['_NOTIFICATIONFRAME_LEVEL']._serialized_end=7544
-  _globals['_MEETINGSESSIONTIMINGFRAME']._serialized_start=7547
-  _globals['_MEETINGSESSIONTIMINGFRAME']._serialized_end=7680
+    _globals["DESCRIPTOR"]._loaded_options = None
+    _globals["DESCRIPTOR"]._serialized_options = b"\222\003\004\020\002\030\002"
+    _globals["_SIGNALFRAME"].fields_by_name["timestamp_ms"]._loaded_options = None
+    _globals["_SIGNALFRAME"].fields_by_name["timestamp_ms"]._serialized_options = b"\252\001\002\010\003"
+    _globals["_SIGNALFRAME"].fields_by_name["type"]._loaded_options = None
+    _globals["_SIGNALFRAME"].fields_by_name["type"]._serialized_options = b"\252\001\002\010\003"
+    _globals["_VIDEOSUBSCRIPTIONCONFIGURATION"].fields_by_name["mid"]._loaded_options = None
+    _globals["_VIDEOSUBSCRIPTIONCONFIGURATION"].fields_by_name["mid"]._serialized_options = b"\252\001\002\010\003"
+    _globals["_PINGPONGFRAME"].fields_by_name["type"]._loaded_options = None
+    _globals["_PINGPONGFRAME"].fields_by_name["type"]._serialized_options = b"\252\001\002\010\003"
+    _globals["_PINGPONGFRAME"].fields_by_name["ping_id"]._loaded_options = None
+    _globals["_PINGPONGFRAME"].fields_by_name["ping_id"]._serialized_options = b"\252\001\002\010\003"
+    _globals["_SERVERSIDENETWORKADAPTION"]._serialized_start = 8904
+    _globals["_SERVERSIDENETWORKADAPTION"]._serialized_end = 9027
+    _globals["_AUDIORECEIVETYPE"]._serialized_start = 9029
+    _globals["_AUDIORECEIVETYPE"]._serialized_end = 9071
+    _globals["_DUPLEX"]._serialized_start = 9073
+    _globals["_DUPLEX"]._serialized_end = 9109
+    _globals["_MEDIATYPE"]._serialized_start = 9111
+    _globals["_MEDIATYPE"]._serialized_end = 9144
+    _globals["_QUALITYADAPTATIONPREFERENCE"]._serialized_start = 9146
+    _globals["_QUALITYADAPTATIONPREFERENCE"]._serialized_end = 9238
+    _globals["_VIDEOCODECCAPABILITY"]._serialized_start = 9241
+    _globals["_VIDEOCODECCAPABILITY"]._serialized_end = 9508
+    _globals["_SIGNALFRAME"]._serialized_start = 68
+    _globals["_SIGNALFRAME"]._serialized_end = 2172
+    _globals["_SIGNALFRAME_TYPE"]._serialized_start = 1723
+    _globals["_SIGNALFRAME_TYPE"]._serialized_end = 2172
+    _globals["_ERRORFRAME"]._serialized_start = 2174
+    _globals["_ERRORFRAME"]._serialized_end = 2223
+    _globals["_CLIENTDETAILS"]._serialized_start = 2226
+    _globals["_CLIENTDETAILS"]._serialized_end = 2486
+    _globals["_JOINFRAME"]._serialized_start = 2489
+    _globals["_JOINFRAME"]._serialized_end = 3127
+    _globals["_TURNCREDENTIALS"]._serialized_start = 3129
+    _globals["_TURNCREDENTIALS"]._serialized_end = 3209
+    _globals["_JOINACKFRAME"]._serialized_start = 3212
+    _globals["_JOINACKFRAME"]._serialized_end = 3494
+    _globals["_STREAMDESCRIPTOR"]._serialized_start = 3497
+    _globals["_STREAMDESCRIPTOR"]._serialized_end = 3802
+    _globals["_VIDEOSUBSCRIPTIONCONFIGURATION"]._serialized_start = 3805
+    _globals["_VIDEOSUBSCRIPTIONCONFIGURATION"]._serialized_end = 4057
+    _globals["_AUDIOSUBSCRIPTIONCONFIGURATION"]._serialized_start = 4059
+    _globals["_AUDIOSUBSCRIPTIONCONFIGURATION"]._serialized_end = 4129
+    _globals["_SUBSCRIBEFRAME"]._serialized_start = 4132
+    _globals["_SUBSCRIBEFRAME"]._serialized_end = 4614
+    _globals["_STREAMALLOCATION"]._serialized_start = 4616
+    _globals["_STREAMALLOCATION"]._serialized_end = 4692
+    _globals["_TRACKMAPPING"]._serialized_start = 4694
+    _globals["_TRACKMAPPING"]._serialized_end = 4762
+    _globals["_SUBSCRIBEACKFRAME"]._serialized_start = 4765
+    _globals["_SUBSCRIBEACKFRAME"]._serialized_end = 5013
+    _globals["_INDEXFRAME"]._serialized_start = 5016
+    _globals["_INDEXFRAME"]._serialized_end = 5262
+    _globals["_PAUSERESUMEFRAME"]._serialized_start = 5264
+    _globals["_PAUSERESUMEFRAME"]._serialized_end = 5321
+    _globals["_LEAVEFRAME"]._serialized_start = 5323
+    _globals["_LEAVEFRAME"]._serialized_end = 5335
+    _globals["_LEAVEACKFRAME"]._serialized_start = 5337
+    _globals["_LEAVEACKFRAME"]._serialized_end = 5352
+    _globals["_BITRATE"]._serialized_start = 5354
+    _globals["_BITRATE"]._serialized_end = 5414
+    _globals["_BITRATEFRAME"]._serialized_start = 5416
+    _globals["_BITRATEFRAME"]._serialized_end = 5527
+    _globals["_AUDIOCONTROLFRAME"]._serialized_start = 5529
+    _globals["_AUDIOCONTROLFRAME"]._serialized_end = 5563
+    _globals["_AUDIOATTENDEESTATE"]._serialized_start = 5565
+    _globals["_AUDIOATTENDEESTATE"]._serialized_end = 5666
+    _globals["_AUDIOMETADATAFRAME"]._serialized_start = 5668
+    _globals["_AUDIOMETADATAFRAME"]._serialized_end = 5760
+    _globals["_AUDIOSTREAMIDINFO"]._serialized_start = 5762
+    _globals["_AUDIOSTREAMIDINFO"]._serialized_end = 5885
+    _globals["_AUDIOSTREAMIDINFOFRAME"]._serialized_start = 5887
+    _globals["_AUDIOSTREAMIDINFOFRAME"]._serialized_end = 5974
+    _globals["_PINGPONGFRAME"]._serialized_start = 5977
+    _globals["_PINGPONGFRAME"]._serialized_end = 6112
+    _globals["_PINGPONGFRAME_TYPE"]._serialized_start = 6086
+    _globals["_PINGPONGFRAME_TYPE"]._serialized_end = 6112
+    _globals["_AUDIOSTATUSFRAME"]._serialized_start = 6114
+    _globals["_AUDIOSTATUSFRAME"]._serialized_end = 6154
+    _globals["_METRIC"]._serialized_start = 6156
+    _globals["_METRIC"]._serialized_end = 6193
+    _globals["_METRICDIMENSIONVALUE"]._serialized_start = 6195
+    _globals["_METRICDIMENSIONVALUE"]._serialized_end = 6279
+    _globals["_METRICDIMENSION"]._serialized_start = 6281
+    _globals["_METRICDIMENSION"]._serialized_end = 6376
+    _globals["_STREAMMETRICFRAME"]._serialized_start = 6379
+    _globals["_STREAMMETRICFRAME"]._serialized_end = 6609
+    _globals["_CLIENTMETRICFRAME"]._serialized_start = 6612
+    _globals["_CLIENTMETRICFRAME"]._serialized_end = 6766
+    _globals["_DATAMESSAGE"]._serialized_start = 6769
+    _globals["_DATAMESSAGE"]._serialized_end = 6917
+    _globals["_DATAMESSAGEFRAME"]._serialized_start = 6919
+    _globals["_DATAMESSAGEFRAME"]._serialized_end = 6995
+    _globals["_REMOTEVIDEOUPDATEFRAME"]._serialized_start = 6998
+    _globals["_REMOTEVIDEOUPDATEFRAME"]._serialized_end = 7168
+    _globals["_MEETINGSESSIONCREDENTIALS"]._serialized_start = 7170
+    _globals["_MEETINGSESSIONCREDENTIALS"]._serialized_end = 7264
+    _globals["_PRIMARYMEETINGJOINFRAME"]._serialized_start = 7266
+    _globals["_PRIMARYMEETINGJOINFRAME"]._serialized_end = 7366
+    _globals["_PRIMARYMEETINGJOINACKFRAME"]._serialized_start = 7368
+    _globals["_PRIMARYMEETINGJOINACKFRAME"]._serialized_end = 7396
+    _globals["_PRIMARYMEETINGLEAVEFRAME"]._serialized_start = 7398
+    _globals["_PRIMARYMEETINGLEAVEFRAME"]._serialized_end = 7424
+    _globals["_NOTIFICATIONFRAME"]._serialized_start = 7427
+    _globals["_NOTIFICATIONFRAME"]._serialized_end = 7580
+    _globals["_NOTIFICATIONFRAME_LEVEL"]._serialized_start = 7539
+    _globals["_NOTIFICATIONFRAME_LEVEL"]._serialized_end = 7580
+    _globals["_MEETINGSESSIONTIMINGFRAME"]._serialized_start = 7583
+    _globals["_MEETINGSESSIONTIMINGFRAME"]._serialized_end = 7942
+    _globals["_SIGNALINGTIMING"]._serialized_start = 7945
+    _globals["_SIGNALINGTIMING"]._serialized_end = 8323
+    _globals["_REMOTEAUDIOTIMING"]._serialized_start = 8326
+    _globals["_REMOTEAUDIOTIMING"]._serialized_end = 8466
+    _globals["_LOCALAUDIOTIMING"]._serialized_start = 8469
+    _globals["_LOCALAUDIOTIMING"]._serialized_end = 8604
+    _globals["_LOCALVIDEOTIMING"]._serialized_start = 8607
+    _globals["_LOCALVIDEOTIMING"]._serialized_end = 8741
+    _globals["_REMOTEVIDEOTIMING"]._serialized_start = 8744
+    _globals["_REMOTEVIDEOTIMING"]._serialized_end = 8902
 # @@protoc_insertion_point(module_scope)

@@ -616,9 +616,97 @@ class MeetingSessionTimingFrame(_message.Message):
     LOCAL_AUDIO_FIELD_NUMBER: _ClassVar[int]
     LOCAL_VIDEO_FIELD_NUMBER: _ClassVar[int]
     REMOTE_VIDEOS_FIELD_NUMBER: _ClassVar[int]
-    signaling: _containers.RepeatedScalarFieldContainer[bytes]
-    remote_audio: _containers.RepeatedScalarFieldContainer[bytes]
-    local_audio: _containers.RepeatedScalarFieldContainer[bytes]
-    local_video: _containers.RepeatedScalarFieldContainer[bytes]
-    remote_videos: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, signaling: _Optional[_Iterable[bytes]] = ..., remote_audio: _Optional[_Iterable[bytes]] = ..., local_audio: _Optional[_Iterable[bytes]] = ..., local_video: _Optional[_Iterable[bytes]] = ..., remote_videos: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    signaling: _containers.RepeatedCompositeFieldContainer[SignalingTiming]
+    remote_audio: _containers.RepeatedCompositeFieldContainer[RemoteAudioTiming]
+    local_audio: _containers.RepeatedCompositeFieldContainer[LocalAudioTiming]
+    local_video: _containers.RepeatedCompositeFieldContainer[LocalVideoTiming]
+    remote_videos: _containers.RepeatedCompositeFieldContainer[RemoteVideoTiming]
+    def __init__(self, signaling: _Optional[_Iterable[_Union[SignalingTiming, _Mapping]]] = ..., remote_audio: _Optional[_Iterable[_Union[RemoteAudioTiming, _Mapping]]] = ..., local_audio: _Optional[_Iterable[_Union[LocalAudioTiming, _Mapping]]] = ..., local_video: _Optional[_Iterable[_Union[LocalVideoTiming, _Mapping]]] = ..., remote_videos: _Optional[_Iterable[_Union[RemoteVideoTiming, _Mapping]]] = ...) -> None: ...
+
+class SignalingTiming(_message.Message):
+    __slots__ = ("start_ms", "join_sent_ms", "join_ack_received_ms", "transport_connected_ms", "create_offer_ms", "set_local_description_ms", "set_remote_description_ms", "ice_gathering_start_ms", "ice_gathering_complete_ms", "ice_connected_ms", "subscribe_sent_ms", "subscribe_ack_ms", "timed_out")
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    JOIN_SENT_MS_FIELD_NUMBER: _ClassVar[int]
+    JOIN_ACK_RECEIVED_MS_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_CONNECTED_MS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_OFFER_MS_FIELD_NUMBER: _ClassVar[int]
+    SET_LOCAL_DESCRIPTION_MS_FIELD_NUMBER: _ClassVar[int]
+    SET_REMOTE_DESCRIPTION_MS_FIELD_NUMBER: _ClassVar[int]
+    ICE_GATHERING_START_MS_FIELD_NUMBER: _ClassVar[int]
+    ICE_GATHERING_COMPLETE_MS_FIELD_NUMBER: _ClassVar[int]
+    ICE_CONNECTED_MS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBE_SENT_MS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBE_ACK_MS_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    start_ms: int
+    join_sent_ms: int
+    join_ack_received_ms: int
+    transport_connected_ms: int
+    create_offer_ms: int
+    set_local_description_ms: int
+    set_remote_description_ms: int
+    ice_gathering_start_ms: int
+    ice_gathering_complete_ms: int
+    ice_connected_ms: int
+    subscribe_sent_ms: int
+    subscribe_ack_ms: int
+    timed_out: bool
+    def __init__(self, start_ms: _Optional[int] = ..., join_sent_ms: _Optional[int] = ..., join_ack_received_ms: _Optional[int] = ..., transport_connected_ms: _Optional[int] = ..., create_offer_ms: _Optional[int] = ..., set_local_description_ms: _Optional[int] = ..., set_remote_description_ms: _Optional[int] = ..., ice_gathering_start_ms: _Optional[int] = ..., ice_gathering_complete_ms: _Optional[int] = ..., ice_connected_ms: _Optional[int] = ..., subscribe_sent_ms: _Optional[int] = ..., subscribe_ack_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ...) -> None: ...
+
+class RemoteAudioTiming(_message.Message):
+    __slots__ = ("added_ms", "first_packet_received_ms", "first_frame_rendered_ms", "timed_out", "removed")
+    ADDED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_PACKET_RECEIVED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRAME_RENDERED_MS_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    added_ms: int
+    first_packet_received_ms: int
+    first_frame_rendered_ms: int
+    timed_out: bool
+    removed: bool
+    def __init__(self, added_ms: _Optional[int] = ..., first_packet_received_ms: _Optional[int] = ..., first_frame_rendered_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
+
+class LocalAudioTiming(_message.Message):
+    __slots__ = ("added_ms", "first_frame_captured_ms", "first_packet_sent_ms", "timed_out", "removed")
+    ADDED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRAME_CAPTURED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_PACKET_SENT_MS_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    added_ms: int
+    first_frame_captured_ms: int
+    first_packet_sent_ms: int
+    timed_out: bool
+    removed: bool
+    def __init__(self, added_ms: _Optional[int] = ..., first_frame_captured_ms: _Optional[int] = ..., first_packet_sent_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
+
+class LocalVideoTiming(_message.Message):
+    __slots__ = ("added_ms", "first_frame_captured_ms", "first_frame_sent_ms", "timed_out", "removed")
+    ADDED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRAME_CAPTURED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRAME_SENT_MS_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    added_ms: int
+    first_frame_captured_ms: int
+    first_frame_sent_ms: int
+    timed_out: bool
+    removed: bool
+    def __init__(self, added_ms: _Optional[int] = ..., first_frame_captured_ms: _Optional[int] = ..., first_frame_sent_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
+
+class RemoteVideoTiming(_message.Message):
+    __slots__ = ("group_id", "added_ms", "first_packet_received_ms", "first_frame_rendered_ms", "timed_out", "removed")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_PACKET_RECEIVED_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRAME_RENDERED_MS_FIELD_NUMBER: _ClassVar[int]
+    TIMED_OUT_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    group_id: int
+    added_ms: int
+    first_packet_received_ms: int
+    first_frame_rendered_ms: int
+    timed_out: bool
+    removed: bool
+    def __init__(self, group_id: _Optional[int] = ..., added_ms: _Optional[int] = ..., first_packet_received_ms: _Optional[int] = ..., first_frame_rendered_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
