@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from chime_messaging.server import identity, messaging, tls
+from chime_messaging.server import identity, meetings, messaging, tls
 from chime_messaging.server.app import App
 from chime_messaging.server.broker import MAX_CONNECTIONS_PER_USER, Broker
 from chime_messaging.server.callbacks import CallbackRunner, ProcessorRegistry
@@ -154,7 +154,7 @@ class _Outlets:
 @cache
 def register_handlers() -> None:
     """Import every module that registers handlers, and with them the tables they need."""
-    for room in (identity, messaging):
+    for room in (identity, messaging, meetings):
         for module in pkgutil.iter_modules(room.__path__):
             importlib.import_module(f"{room.__name__}.{module.name}")
 

@@ -1,0 +1,107 @@
+"""Live transcription: whether a meeting is transcribed, and the events its attendees get about it.
+
+The service takes a configuration, answers 200, and says by an event whether transcription has started or failed.
+Events are data messages on a topic of the service's own. Who listens and writes is not decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chime_messaging.server import faults
+from chime_messaging.server.meetings.lookups import meeting_in
+from chime_messaging.server.notices import MeetingMessage, TranscriptionStarted, TranscriptionStopped
+from chime_messaging.server.operations import Call, operation
+from chime_messaging.server.store import meetings
+from chime_messaging.wire.transcript_pb2 import TranscriptEvent, TranscriptFrame, TranscriptionStatus
+
+TOPIC = "aws:chime:transcription"
+
+_ENGINES = ("EngineTranscribeSettings", "EngineTranscribeMedicalSettings")
+
+
+@operation("meetings", "StartMeetingTranscription")
+def start_meeting_transcription(call: Call) -> None:
+    """Begin to transcribe a meeting, or go on with another configuration."""
+    meeting = meeting_in(call)
+    configuration: dict[str, Any] = call.params["TranscriptionConfiguration"]
+    if sum(engine in configuration for engine in _ENGINES) != 1:
+        raise faults.bad_request(f"TranscriptionConfiguration must have one of {' and '.join(_ENGINES)}.")
+    problem = problem_of(configuration)
+    if problem is not None:
+        call.tx.notify(_status(call, meeting.meeting_id, configuration, TranscriptionStatus.FAILED, problem))
+        return
+    meetings.set_transcription(call.tx, meeting.meeting_id, configuration)
+    call.tx.notify(TranscriptionStarted(meeting.meeting_id, _json(configuration)))
+    call.tx.notify(_status(call, meeting.meeting_id, configuration, TranscriptionStatus.STARTED))
+
+
+@operation("meetings", "StopMeetingTranscription")
+def stop_meeting_transcription(call: Call) -> None:
+    """Stop transcribing a meeting; nothing happens if it is not transcribed."""
+    meeting = meeting_in(call)
+    if meeting.transcription is None:
+        return
+    meetings.set_transcription(call.tx, meeting.meeting_id, None)
+    call.tx.notify(TranscriptionStopped(meeting.meeting_id))
+    call.tx.notify(_status(call, meeting.meeting_id, meeting.transcription, TranscriptionStatus.STOPPED))
+
+
+def problem_of(configuration: dict[str, Any]) -> str | None:
+    """What Amazon Transcribe would refuse in a configuration; None if nothing. Pure."""
+    settings: dict[str, Any] | None = configuration.get(_ENGINES[0])
+    if settings is None:
+        return None
+    identify = settings.get("IdentifyLanguage", False)
+    if identify == ("LanguageCode" in settings):
+        return "Give either LanguageCode or IdentifyLanguage."
+    if identify and len([option for option in settings.get("LanguageOptions", "").split(",") if option]) < 2:
+        return "IdentifyLanguage needs at least two LanguageOptions."
+    if not identify and ("LanguageOptions" in settings or "PreferredLanguage" in settings):
+        return "LanguageOptions and PreferredLanguage go with IdentifyLanguage."
+    sought = [name for name in ("ContentIdentificationType", "ContentRedactionType") if name in settings]
+    if len(sought) == 2:
+        return "Give either ContentIdentificationType or ContentRedactionType."
+    if "PiiEntityTypes" in settings and not sought:
+        return "PiiEntityTypes goes with ContentIdentificationType or ContentRedactionType."
+    return None
+
+
+def status_frame(
+    kind: TranscriptionStatus.Type, at: int, region: str, configuration: str, message: str | None = None
+) -> bytes:
+    """Write a status event as attendees get it.
+
+    Args:
+        kind: for example ``TranscriptionStatus.STARTED``.
+        at: milliseconds since the epoch.
+        region: where it is transcribed.
+        configuration: JSON text.
+        message: what went wrong.
+    """
+    status = TranscriptionStatus(
+        type=kind, event_time=at, transcription_region=region, transcription_configuration=configuration
+    )
+    if message is not None:
+        status.message = message
+    return TranscriptFrame(events=[TranscriptEvent(status=status)]).SerializeToString()
+
+
+def _status(
+    call: Call,
+    meeting_id: str,
+    configuration: dict[str, Any],
+    kind: TranscriptionStatus.Type,
+    message: str | None = None,
+) -> MeetingMessage:
+    settings = next(iter(configuration.values()))
+    region = settings.get("Region", "auto")
+    region = call.configuration.region if region == "auto" else region
+    data = status_frame(kind, call.now, region, _json(configuration), message)
+    return MeetingMessage(meeting_id, TOPIC, data)
+
+
+def _json(configuration: dict[str, Any]) -> str:
+    return msgspec.json.encode(configuration).decode()
