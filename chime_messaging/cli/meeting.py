@@ -1,8 +1,8 @@
 """``chime meeting``, and what a meeting's name on the command line means.
 
 A name is the ExternalMeetingId. The service cannot look one up, but it answers CreateMeeting with the same token by the
-same meeting: the token is made of the name, so that a name means one meeting until it is over. On a local server meetings
-come into being by being named; on AWS only ``chime meeting create`` makes one, and everything else asks for its id.
+same meeting: the token is made of the name, so that a name means one meeting until it is over. On a local server
+meetings come into being by being named; on AWS only ``chime meeting create`` makes one, everything else takes its id.
 """
 
 from __future__ import annotations
