@@ -17,6 +17,7 @@ from chime_messaging.errors import ChimeError
 from chime_messaging.events import Event
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 from chime_messaging.wire.timestamps import from_milliseconds
+from chime_messaging.wire.transcript import Transcript, TranscriptionStatus
 
 
 class MeetingSessionStatusCode(IntEnum):
@@ -294,6 +295,18 @@ class DataMessageThrottled(Event, frozen=True):
     """A message of this attendee came back: the meeting sends too many, and nobody else received it."""
 
     message: DataMessage
+
+
+class TranscriptReceived(Event, frozen=True):
+    """Words that were said, on the topic ``aws:chime:transcription``. Official name: Transcript."""
+
+    transcript: Transcript
+
+
+class TranscriptionStatusReceived(Event, frozen=True):
+    """Live transcription started, stopped or failed. Official name: TranscriptionStatus."""
+
+    status: TranscriptionStatus
 
 
 # --- primary meetings --------------------------------------------------------------------------------------------

@@ -23,10 +23,13 @@ Status = MeetingSessionStatusCode
 ABNORMAL = 1006
 MEETING_ENDED = 4410
 ATTENDEE_UNAVAILABLE = 4403
+BAD_REQUEST = 4400
 INTERNAL_ERROR = 4500
 
 INTERNAL_ERRORS = range(4500, 4600)
 """Close codes of trouble in the service; worth another try."""
+
+_NETWORK = frozenset({1001, ABNORMAL, 1011, 1012, 1013, 1014})
 
 
 class Phase(Enum):
@@ -94,16 +97,17 @@ def from_audio_status(status: int) -> Status:
 def from_close_code(code: int, phase: Phase) -> Status:
     """Return what the close of a websocket means for a connection that has come so far.
 
-    Before the first INDEX every code but 4410 and 45xx is final, as with the official client. After it the official
-    client ignores codes other than 1006 and 45xx until its media dies; without media nothing would ever notice, so
-    here 4410 and 4403 are told for what they are and all others count as an unexpected close.
+    Two differences from the official client, because here no media tells that a connection is dead or alive: a network
+    that fails between the open socket and the first INDEX is worth another try (there it is final, like every code but
+    4410 and 45xx), and after the first INDEX no code is ignored: 4410 and 4403 are told for what they are and all
+    others count as an unexpected close.
     """
     if code == MEETING_ENDED and phase is not Phase.CONNECTING:
         return Status.MEETING_ENDED
     if code in INTERNAL_ERRORS:
         return Status.SIGNALING_INTERNAL_SERVER_ERROR
     if phase is Phase.JOINING:
-        return Status.SIGNALING_BAD_REQUEST
+        return Status.SIGNALING_CHANNEL_CLOSED_UNEXPECTEDLY if code in _NETWORK else Status.SIGNALING_BAD_REQUEST
     if phase is Phase.JOINED:
         if code == ATTENDEE_UNAVAILABLE:
             return Status.AUDIO_ATTENDEE_REMOVED
