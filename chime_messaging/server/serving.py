@@ -30,6 +30,8 @@ from chime_messaging.server.connections import Connection, Listener
 from chime_messaging.server.control import PlannedFailures
 from chime_messaging.server.http import HttpConnection
 from chime_messaging.server.janitor import Janitor
+from chime_messaging.server.meetings.attendance import disconnect_all
+from chime_messaging.server.meetings.ingestion import ClientEvents
 from chime_messaging.server.metrics import Metrics
 from chime_messaging.server.notices import Notice
 from chime_messaging.server.prefetch import channel_details
@@ -37,6 +39,7 @@ from chime_messaging.server.quotas import Limiter
 from chime_messaging.server.rest.dispatch import Dispatcher
 from chime_messaging.server.store.database import Database
 from chime_messaging.server.streams import StreamingSink
+from chime_messaging.server.transcription import TranscriptionRunner
 
 if sys.platform == "win32":
     new_event_loop = asyncio.new_event_loop
@@ -68,6 +71,10 @@ class Node:
     """What stands in for Lambda functions and Lex bots."""
     failures: PlannedFailures
     metrics: Metrics
+    transcription: TranscriptionRunner
+    """Who transcribes meetings."""
+    client_events: ClientEvents
+    """What clients of meetings reported."""
 
 
 def serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> None:
@@ -116,15 +123,20 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
         processors = ProcessorRegistry(configuration.processors)
         callbacks = CallbackRunner(database, processors, timeout=configuration.flow_timeout)
         await stack.enter_async_context(callbacks)
-        outlets.others += (sink.apply, callbacks.apply)
+        await database.run(disconnect_all)
+        transcription = TranscriptionRunner(database, lambda notice: outlets.apply([notice]))
+        await stack.enter_async_context(transcription)
+        outlets.others += (sink.apply, callbacks.apply, transcription.apply)
         await stack.enter_async_context(Janitor(database))
         limiter = Limiter() if configuration.quotas else None
-        metrics, failures = Metrics(), PlannedFailures()
+        metrics, failures, client_events = Metrics(), PlannedFailures(), ClientEvents()
         _watch(metrics, broker, database, sink, callbacks)
+        _watch_meetings(metrics, transcription, client_events)
         dispatcher = Dispatcher(configuration, database, limiter=limiter, failures=failures)
         listener = Listener(configuration, database, broker, limiter=limiter, prefetch=channel_details)
         context = certificate.context if certificate else None
-        await stack.enter_async_context(_listening(App(dispatcher, metrics), listener, broker, sockets, context))
+        app = App(dispatcher, metrics, client_events, configuration.region)
+        await stack.enter_async_context(_listening(app, listener, broker, sockets, context))
         yield Node(
             url=f"{'https' if certificate else 'http'}://{_authority(configuration.host, port)}",
             port=port,
@@ -134,6 +146,8 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
             processors=callbacks.processors,
             failures=failures,
             metrics=metrics,
+            transcription=transcription,
+            client_events=client_events,
         )
 
 
@@ -280,3 +294,12 @@ def _watch(
     metrics.watch_gauge("chime_store_waiting", "Calls that wait for the store.", lambda: database.waiting)
     metrics.watch_counter("chime_drops_streaming", "Streamed records lost.", lambda: sink.dropped)
     metrics.watch_counter("chime_drops_callbacks", "Bot invocations lost.", lambda: callbacks.dropped)
+
+
+def _watch_meetings(metrics: Metrics, transcription: TranscriptionRunner, client_events: ClientEvents) -> None:
+    metrics.watch_gauge("chime_transcriptions", "Meetings a transcriber works on.", lambda: transcription.running)
+    metrics.watch_counter("chime_client_events", "Events that clients reported.", lambda: client_events.events)
+    metrics.watch_counter("chime_client_reports", "Reports of client events taken.", lambda: client_events.posts)
+    metrics.watch_counter(
+        "chime_client_reports_refused", "Reports of client events refused.", lambda: client_events.refused
+    )

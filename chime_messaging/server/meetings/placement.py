@@ -7,6 +7,8 @@ import re
 from chime_messaging.server.configuration import ServerConfiguration
 
 INGESTION_PATH = "/v1/client-events"
+NEAREST_MEDIA_REGION_PATH = "/nearest-media-region"
+"""At AWS a host of its own answers this; it is in no response."""
 SIGNALING_PATH = "/control/"
 """Followed by the MeetingId."""
 

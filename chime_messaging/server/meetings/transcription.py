@@ -15,6 +15,8 @@ from chime_messaging.server.meetings.lookups import meeting_in
 from chime_messaging.server.notices import MeetingMessage, TranscriptionStarted, TranscriptionStopped
 from chime_messaging.server.operations import Call, operation
 from chime_messaging.server.store import meetings
+from chime_messaging.server.store.database import Transaction
+from chime_messaging.server.store.meetings import Meeting
 from chime_messaging.wire.transcript_pb2 import TranscriptEvent, TranscriptFrame, TranscriptionStatus
 
 TOPIC = "aws:chime:transcription"
@@ -31,22 +33,24 @@ def start_meeting_transcription(call: Call) -> None:
         raise faults.bad_request(f"TranscriptionConfiguration must have one of {' and '.join(_ENGINES)}.")
     problem = problem_of(configuration)
     if problem is not None:
-        call.tx.notify(_status(call, meeting.meeting_id, configuration, TranscriptionStatus.FAILED, problem))
+        call.tx.notify(_status(call.tx, meeting, configuration, TranscriptionStatus.FAILED, problem))
         return
     meetings.set_transcription(call.tx, meeting.meeting_id, configuration)
     call.tx.notify(TranscriptionStarted(meeting.meeting_id, _json(configuration)))
-    call.tx.notify(_status(call, meeting.meeting_id, configuration, TranscriptionStatus.STARTED))
+    call.tx.notify(_status(call.tx, meeting, configuration, TranscriptionStatus.STARTED))
 
 
 @operation("meetings", "StopMeetingTranscription")
 def stop_meeting_transcription(call: Call) -> None:
     """Stop transcribing a meeting; nothing happens if it is not transcribed."""
-    meeting = meeting_in(call)
-    if meeting.transcription is None:
-        return
-    meetings.set_transcription(call.tx, meeting.meeting_id, None)
-    call.tx.notify(TranscriptionStopped(meeting.meeting_id))
-    call.tx.notify(_status(call, meeting.meeting_id, meeting.transcription, TranscriptionStatus.STOPPED))
+    _end(call.tx, meeting_in(call), TranscriptionStatus.STOPPED)
+
+
+def fail_transcription(tx: Transaction, meeting_id: str, reason: str) -> None:
+    """End transcription because whoever transcribes cannot go on; attendees are told the reason."""
+    meeting = meetings.meeting(tx, meeting_id)
+    if meeting is not None:
+        _end(tx, meeting, TranscriptionStatus.FAILED, reason)
 
 
 def problem_of(configuration: dict[str, Any]) -> str | None:
@@ -89,18 +93,24 @@ def status_frame(
     return TranscriptFrame(events=[TranscriptEvent(status=status)]).SerializeToString()
 
 
+def _end(tx: Transaction, meeting: Meeting, kind: TranscriptionStatus.Type, message: str | None = None) -> None:
+    if meeting.transcription is None:
+        return
+    meetings.set_transcription(tx, meeting.meeting_id, None)
+    tx.notify(TranscriptionStopped(meeting.meeting_id))
+    tx.notify(_status(tx, meeting, meeting.transcription, kind, message))
+
+
 def _status(
-    call: Call,
-    meeting_id: str,
+    tx: Transaction,
+    meeting: Meeting,
     configuration: dict[str, Any],
     kind: TranscriptionStatus.Type,
     message: str | None = None,
 ) -> MeetingMessage:
-    settings = next(iter(configuration.values()))
-    region = settings.get("Region", "auto")
-    region = call.configuration.region if region == "auto" else region
-    data = status_frame(kind, call.now, region, _json(configuration), message)
-    return MeetingMessage(meeting_id, TOPIC, data)
+    region = next(iter(configuration.values())).get("Region", "auto")
+    region = meeting.media_region if region == "auto" else region
+    return MeetingMessage(meeting.meeting_id, TOPIC, status_frame(kind, tx.now, region, _json(configuration), message))
 
 
 def _json(configuration: dict[str, Any]) -> str:

@@ -101,6 +101,11 @@ _OVER = Statement(
     .limit(bindparam("count"))
 )
 _ATTENDED = Statement(select(meetings).where(meetings.c.ended.is_(None), meetings.c.audio_connections > 0))
+_TRANSCRIBED = Statement(
+    select(meetings.c.meeting_id, meetings.c.transcription).where(
+        meetings.c.transcription.is_not(None), meetings.c.ended.is_(None)
+    )
+)
 _REPLICAS = Statement(
     select(func.count())
     .select_from(meetings)
@@ -188,6 +193,11 @@ def meetings_over(tx: Transaction, count: int) -> list[str]:
 def meetings_attended(tx: Transaction) -> list[Meeting]:
     """Those that somebody is connected to."""
     return [_read(row) for row in tx.all(_ATTENDED)]
+
+
+def transcribed_meetings(tx: Transaction) -> dict[str, dict[str, Any]]:
+    """The TranscriptionConfiguration of each meeting that is transcribed."""
+    return {row[0]: msgspec.json.decode(row[1]) for row in tx.all(_TRANSCRIBED)}
 
 
 def count_replicas(tx: Transaction, meeting_id: str) -> int:
