@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import msgspec
 
-from chime_messaging.server.meetings.transcription import TOPIC, fail_transcription
+from chime_messaging.server.meetings.transcription import fail_transcription
 from chime_messaging.server.notices import (
     MeetingEnded,
     MeetingMessage,
@@ -24,7 +24,8 @@ from chime_messaging.server.notices import (
 )
 from chime_messaging.server.store.database import Database
 from chime_messaging.server.store.meetings import transcribed_meetings
-from chime_messaging.wire.transcript_pb2 import Result, Transcript, TranscriptEvent, TranscriptFrame
+from chime_messaging.wire.signaling import TRANSCRIPTION_TOPIC
+from chime_messaging.wire.transcript import Transcript, TranscriptResult, encode
 
 STOP_TIMEOUT = 5.0
 """Seconds that transcribers may take to clean up when the server stops."""
@@ -43,12 +44,11 @@ class Transcription:
     over: bool = False
     """Whether it was stopped: nothing is published any more."""
 
-    def publish(self, *results: Result) -> None:
+    def publish(self, *results: TranscriptResult) -> None:
         """Send results to the attendees. One with the ``result_id`` of an earlier one replaces it there."""
         if self.over or not results:
             return
-        frame = TranscriptFrame(events=[TranscriptEvent(transcript=Transcript(results=results))])
-        self.deliver(MeetingMessage(self.meeting_id, TOPIC, frame.SerializeToString()))
+        self.deliver(MeetingMessage(self.meeting_id, TRANSCRIPTION_TOPIC, encode([Transcript(results)])))
 
 
 Transcriber = Callable[[Transcription], Awaitable[None]]

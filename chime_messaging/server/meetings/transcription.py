@@ -17,9 +17,8 @@ from chime_messaging.server.operations import Call, operation
 from chime_messaging.server.store import meetings
 from chime_messaging.server.store.database import Transaction
 from chime_messaging.server.store.meetings import Meeting
-from chime_messaging.wire.transcript_pb2 import TranscriptEvent, TranscriptFrame, TranscriptionStatus
-
-TOPIC = "aws:chime:transcription"
+from chime_messaging.wire.signaling import TRANSCRIPTION_TOPIC
+from chime_messaging.wire.transcript import TranscriptionStatus, TranscriptionStatusType, encode
 
 _ENGINES = ("EngineTranscribeSettings", "EngineTranscribeMedicalSettings")
 
@@ -33,24 +32,24 @@ def start_meeting_transcription(call: Call) -> None:
         raise faults.bad_request(f"TranscriptionConfiguration must have one of {' and '.join(_ENGINES)}.")
     problem = problem_of(configuration)
     if problem is not None:
-        call.tx.notify(_status(call.tx, meeting, configuration, TranscriptionStatus.FAILED, problem))
+        call.tx.notify(_status(call.tx, meeting, configuration, "failed", problem))
         return
     meetings.set_transcription(call.tx, meeting.meeting_id, configuration)
     call.tx.notify(TranscriptionStarted(meeting.meeting_id, _json(configuration)))
-    call.tx.notify(_status(call.tx, meeting, configuration, TranscriptionStatus.STARTED))
+    call.tx.notify(_status(call.tx, meeting, configuration, "started"))
 
 
 @operation("meetings", "StopMeetingTranscription")
 def stop_meeting_transcription(call: Call) -> None:
     """Stop transcribing a meeting; nothing happens if it is not transcribed."""
-    _end(call.tx, meeting_in(call), TranscriptionStatus.STOPPED)
+    _end(call.tx, meeting_in(call), "stopped")
 
 
 def fail_transcription(tx: Transaction, meeting_id: str, reason: str) -> None:
     """End transcription because whoever transcribes cannot go on; attendees are told the reason."""
     meeting = meetings.meeting(tx, meeting_id)
     if meeting is not None:
-        _end(tx, meeting, TranscriptionStatus.FAILED, reason)
+        _end(tx, meeting, "failed", reason)
 
 
 def problem_of(configuration: dict[str, Any]) -> str | None:
@@ -73,27 +72,7 @@ def problem_of(configuration: dict[str, Any]) -> str | None:
     return None
 
 
-def status_frame(
-    kind: TranscriptionStatus.Type, at: int, region: str, configuration: str, message: str | None = None
-) -> bytes:
-    """Write a status event as attendees get it.
-
-    Args:
-        kind: for example ``TranscriptionStatus.STARTED``.
-        at: milliseconds since the epoch.
-        region: where it is transcribed.
-        configuration: JSON text.
-        message: what went wrong.
-    """
-    status = TranscriptionStatus(
-        type=kind, event_time=at, transcription_region=region, transcription_configuration=configuration
-    )
-    if message is not None:
-        status.message = message
-    return TranscriptFrame(events=[TranscriptEvent(status=status)]).SerializeToString()
-
-
-def _end(tx: Transaction, meeting: Meeting, kind: TranscriptionStatus.Type, message: str | None = None) -> None:
+def _end(tx: Transaction, meeting: Meeting, kind: TranscriptionStatusType, message: str = "") -> None:
     if meeting.transcription is None:
         return
     meetings.set_transcription(tx, meeting.meeting_id, None)
@@ -105,12 +84,13 @@ def _status(
     tx: Transaction,
     meeting: Meeting,
     configuration: dict[str, Any],
-    kind: TranscriptionStatus.Type,
-    message: str | None = None,
+    kind: TranscriptionStatusType,
+    message: str = "",
 ) -> MeetingMessage:
     region = next(iter(configuration.values())).get("Region", "auto")
     region = meeting.media_region if region == "auto" else region
-    return MeetingMessage(meeting.meeting_id, TOPIC, status_frame(kind, tx.now, region, _json(configuration), message))
+    status = TranscriptionStatus(kind, tx.now, region, _json(configuration), message)
+    return MeetingMessage(meeting.meeting_id, TRANSCRIPTION_TOPIC, encode([status]))
 
 
 def _json(configuration: dict[str, Any]) -> str:
