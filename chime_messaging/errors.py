@@ -40,6 +40,7 @@ Every error that this project raises on purpose is a `ChimeError`; facts are att
     │   ├─ ThrottledError
     │   ├─ ServiceFailureError
     │   └─ ServiceUnavailableError
+    ├─ QueueFullError                       too much waits already; try again later
     ├─ SubscriptionOverflowError            a reader that did not keep up and asked to be told
     └─ WaitTimeoutError (TimeoutError)      `wait_for` ran out of time
 """
@@ -403,6 +404,21 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
     500: ServiceFailureError,
     503: ServiceUnavailableError,
 }
+
+
+class QueueFullError(ChimeError):
+    """Too much waits already; what was handed in was not taken."""
+
+    retryable = True
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(what, limit)
+        self.what = what
+        self.limit = limit
+        """How many may wait."""
+
+    def __str__(self) -> str:
+        return f"there are {self.limit} {self.what} already"
 
 
 class SubscriptionOverflowError(ChimeError):

@@ -186,6 +186,8 @@ class MeetingReconnectScheduled(Event, frozen=True):
 class MeetingSessionStopped(Event, frozen=True):
     """The one terminal event of a session. Official name: audioVideoDidStop."""
 
+    is_terminal = True
+
     status: MeetingSessionStatusCode
     reason: str = ""
     error: Exception | None = None
@@ -295,6 +297,17 @@ class DataMessageThrottled(Event, frozen=True):
     """A message of this attendee came back: the meeting sends too many, and nobody else received it."""
 
     message: DataMessage
+    will_resend: bool = False
+    """Whether the session sends it again by itself."""
+
+
+class DataMessagesLost(Event, frozen=True):
+    """Messages of a reliable topic can no longer be had: their sender gave up or is gone. Later ones follow."""
+
+    topic: str
+    sender_attendee_id: str
+    messages: int
+    """How many are missing."""
 
 
 class TranscriptReceived(Event, frozen=True):
