@@ -1,4 +1,4 @@
-"""The frames that either side writes, from our own values, and our values from frames.
+"""The frames that either side writes, from our own values. What is read from frames is in `signal_events`.
 
 Builders return the frame; `wire.signaling.encode` makes bytes of it. What is False or 0 and means something is set on
 purpose: on this wire an absent field says nothing.
@@ -13,8 +13,6 @@ import msgspec
 
 from chime_messaging.meeting_events import (
     DataMessage,
-    IndexReceived,
-    JoinAckReceived,
     RosterAttendee,
     TurnCredentials,
     VideoSource,
@@ -250,61 +248,6 @@ def with_error(frame: SignalFrame, status: int, description: str) -> SignalFrame
     frame.error.status = status
     frame.error.description = description
     return frame
-
-
-def read_join_ack(frame: SignalFrame) -> JoinAckReceived:
-    """Read the body of a JOIN_ACK."""
-    body = frame.joinack
-    turn = None
-    if body.HasField("turn_credentials"):
-        given = body.turn_credentials
-        turn = TurnCredentials(given.username, given.password, given.ttl, tuple(given.uris))
-    return JoinAckReceived(
-        turn,
-        body.video_subscription_limit or VIDEO_SUBSCRIPTION_LIMIT,
-        body.wants_compressed_sdp,
-        body.default_server_side_network_adaption if body.HasField("default_server_side_network_adaption") else None,
-    )
-
-
-def read_index(frame: SignalFrame) -> IndexReceived:
-    """Read the body of an INDEX; what is not marked as video is left out."""
-    body = frame.index
-    return IndexReceived(
-        body.at_capacity,
-        body.num_participants,
-        tuple(
-            VideoSource(
-                source.stream_id,
-                source.group_id,
-                source.attendee_id,
-                source.external_user_id,
-                source.track_label,
-                source.framerate,
-                source.max_bitrate_kbps,
-                source.avg_bitrate_bps,
-                source.width,
-                source.height,
-            )
-            for source in body.sources
-            if source.media_type == pb.VIDEO
-        ),
-        tuple(body.paused_at_source_ids),
-        tuple(body.supported_receive_codec_intersection),
-    )
-
-
-def read_data_messages(frame: SignalFrame) -> list[DataMessage]:
-    """Read the messages of a DATA_MESSAGE as the service wrote them."""
-    messages = []
-    for body in frame.data_message.messages:
-        ingest_time: int | None = body.ingest_time_ns
-        if ingest_time == 0 and not body.HasField("ingest_time_ns"):
-            ingest_time = None
-        messages.append(
-            DataMessage(body.topic, body.data, body.sender_attendee_id, body.sender_external_user_id, ingest_time)
-        )
-    return messages
 
 
 def _streams(entry: pb.AudioStreamIdInfo) -> SignalFrame:

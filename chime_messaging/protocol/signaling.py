@@ -17,7 +17,6 @@ that is not terminal makes it reconnect, everything else is told. Every start en
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 
 from chime_messaging.errors import (
     ConnectError,
@@ -30,27 +29,20 @@ from chime_messaging.errors import (
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import (
     AudioStatusReceived,
-    DataMessage,
-    DataMessageReceived,
-    DataMessageThrottled,
     MeetingReconnectScheduled,
     MeetingSessionConnecting,
     MeetingSessionStarted,
     MeetingSessionStatusCode,
     MeetingSessionStopped,
     MeetingStatusReceived,
-    NotificationReceived,
     PongMissed,
     PongReceived,
-    PrimaryMeetingJoined,
-    PrimaryMeetingLeft,
     RosterAttendee,
     SignalFrameReceived,
-    UndecodableSignalFrame,
-    UnknownSignalFrame,
 )
 from chime_messaging.protocol import signal_frames as frames
 from chime_messaging.protocol.ping_pong import PingPong
+from chime_messaging.protocol.promotion import Promotion
 from chime_messaging.protocol.reconnect import Backoff, Deadline, is_retryable
 from chime_messaging.protocol.roster import Roster
 from chime_messaging.protocol.session_status import (
@@ -61,62 +53,19 @@ from chime_messaging.protocol.session_status import (
     from_close_code,
     from_error_status,
 )
+from chime_messaging.protocol.signal_events import (
+    add_data_messages,
+    read_index,
+    read_join_ack,
+    read_notification,
+    read_undecodable,
+    read_unknown,
+)
+from chime_messaging.protocol.signaling_states import TRANSITIONS, Signal
+from chime_messaging.protocol.signaling_states import State as State
 from chime_messaging.wire import signaling_pb2 as pb
-from chime_messaging.wire.signaling import CLIENT_PREFIX, decode, encode, unknown_type
+from chime_messaging.wire.signaling import CLIENT_PREFIX, decode, encode
 from chime_messaging.wire.signaling_pb2 import SignalFrame
-
-EXCERPT_BYTES = 4096
-"""How much of an unreadable frame its event keeps."""
-
-PROMOTION_TIMEOUT = 15.0
-"""Seconds that the answer to a promotion may take."""
-
-
-class State(Enum):
-    """Where a session stands, seen from the client."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    """The socket is being opened."""
-    JOINING = "joining"
-    """The socket is open and JOIN is written; the first INDEX has not come."""
-    JOINED = "joined"
-    LEAVING = "leaving"
-    """LEAVE is written; LEAVE_ACK has not come."""
-    WAITING = "waiting"
-    """Between two tries."""
-    STOPPED = "stopped"
-
-
-class Signal(Enum):
-    """What moves a session from one state to another."""
-
-    START = "start"
-    OPENED = "opened"
-    INDEX = "index"
-    """The first INDEX of a connection."""
-    LEAVE = "leave"
-    LOST = "lost"
-    """The try failed, or the connection dropped, and another try is worth it."""
-    DUE = "due"
-    """The wait is over."""
-    END = "end"
-
-
-TRANSITIONS: Mapping[State, Mapping[Signal, State]] = {
-    State.IDLE: {Signal.START: State.CONNECTING},
-    State.CONNECTING: {Signal.OPENED: State.JOINING, Signal.LOST: State.WAITING, Signal.END: State.STOPPED},
-    State.JOINING: {
-        Signal.INDEX: State.JOINED,
-        Signal.LEAVE: State.LEAVING,
-        Signal.LOST: State.WAITING,
-        Signal.END: State.STOPPED,
-    },
-    State.JOINED: {Signal.LEAVE: State.LEAVING, Signal.LOST: State.WAITING, Signal.END: State.STOPPED},
-    State.LEAVING: {Signal.END: State.STOPPED},
-    State.WAITING: {Signal.DUE: State.CONNECTING, Signal.END: State.STOPPED},
-    State.STOPPED: {},
-}
 
 _CONNECTED = frozenset({State.JOINING, State.JOINED, State.LEAVING})
 _AT_REST = frozenset({State.IDLE, State.WAITING, State.STOPPED})
@@ -155,8 +104,6 @@ class SignalingClientProtocol:
         self.state = State.IDLE
         self.stopped: MeetingSessionStopped | None = None
         """The terminal event, once there is one."""
-        self.is_promoted = False
-        """Whether this attendee is in the primary meeting."""
         self._options = options
         self._wall_clock = wall_clock
         self._backoff = backoff or Backoff()
@@ -168,7 +115,7 @@ class SignalingClientProtocol:
         self._max_missed_pongs = max_missed_pongs
         self._roster = Roster(attendee_id)
         self._limit: float | None = None
-        self._promotion_limit: float | None = None
+        self._promotion = Promotion()
         self._was_joined = False
         self._outgoing: list[bytes] = []
         self._handlers: Mapping[int, Callable[[SignalFrame, float, float], list[Event]]] = {
@@ -189,8 +136,13 @@ class SignalingClientProtocol:
         """When `expire` is due; None for never."""
         if self.state not in _CONNECTED:
             return self._limit
-        due = self._pings.due if self._limit is None else min(self._limit, self._pings.due)
-        return due if self._promotion_limit is None else min(due, self._promotion_limit)
+        limits = (self._limit, self._promotion.deadline, self._pings.due)
+        return min(limit for limit in limits if limit is not None)
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether this attendee is in the primary meeting."""
+        return self._promotion.is_promoted
 
     @property
     def attendees(self) -> Mapping[str, RosterAttendee]:
@@ -236,12 +188,12 @@ class SignalingClientProtocol:
             try:
                 frame = decode(data)
             except ProtocolError as exc:
-                events.append(UndecodableSignalFrame(data[:EXCERPT_BYTES], exc))
+                events.append(read_undecodable(data, exc))
                 continue
             if frame is None:
-                events.append(_unknown(data))
+                events.append(read_unknown(data))
             elif frame.type == _DATA_MESSAGE and not frame.HasField("error"):
-                events += _tell(frames.read_data_messages(frame))
+                add_data_messages(frame, events)
             else:
                 events += self._dispatch(frame, now, jitter)
         return events
@@ -282,9 +234,7 @@ class SignalingClientProtocol:
                 return self._end(MeetingSessionStatusCode.LEFT, None)
             silence = ConnectionClosed(ABNORMAL, f"no INDEX within {self._join_timeout:g} s", "us")
             return self._retry(MeetingSessionStatusCode.TASK_FAILED, now, jitter, silence.reason, silence)
-        events: list[Event] = []
-        if self._promotion_limit is not None and now >= self._promotion_limit:
-            events += self._answer_promotion(MeetingSessionStatusCode.SIGNALING_REQUEST_FAILED, "no answer in time")
+        events = self._promotion.expire(now)
         if now >= self._pings.due:
             events += self._ping(now, jitter)
         return events
@@ -345,18 +295,15 @@ class SignalingClientProtocol:
             UsageError: if an earlier call is unanswered.
         """
         self.require_joined()
-        if self._promotion_limit is not None:
-            raise UsageError("a promotion is under way")
-        self._promotion_limit = now + PROMOTION_TIMEOUT
+        self._promotion.ask(now)
         self.write(frames.primary_meeting_join(attendee_id, external_user_id, join_token), now)
 
     def demote(self, now: float) -> list[Event]:
         """Leave the primary meeting. Harmless when not promoted."""
         if not self.is_promoted or self.state is not State.JOINED:
             return []
-        self.is_promoted = False
         self.write(frames.primary_meeting_leave(), now)
-        return [PrimaryMeetingLeft(MeetingSessionStatusCode.OK)]
+        return self._promotion.demote()
 
     def write(self, frame: SignalFrame, now: float) -> None:
         """Write any frame, for example one that concerns media; it is stamped here."""
@@ -382,7 +329,8 @@ class SignalingClientProtocol:
             if self.state not in _CONNECTED:
                 return events
         if frame.type == _DATA_MESSAGE:
-            return events + _tell(frames.read_data_messages(frame))
+            add_data_messages(frame, events)
+            return events
         handler = self._handlers.get(frame.type)
         if handler is None:
             return [*events, SignalFrameReceived(frame)]
@@ -392,7 +340,7 @@ class SignalingClientProtocol:
         if not frame.HasField("joinack"):
             status = MeetingSessionStatusCode.SIGNALING_REQUEST_FAILED
             return [] if frame.HasField("error") else self._take_status(status, now, jitter, "JOIN_ACK without a body")
-        return [frames.read_join_ack(frame)]
+        return [read_join_ack(frame)]
 
     def _index(self, frame: SignalFrame, now: float, jitter: float) -> list[Event]:
         del now, jitter
@@ -403,7 +351,7 @@ class SignalingClientProtocol:
             self._waits = 0
             events.append(MeetingSessionStarted(self.attendee_id, reconnected=self._was_joined))
             self._was_joined = True
-        return [*events, frames.read_index(frame)]
+        return [*events, read_index(frame)]
 
     def _audio_stream_id_info(self, frame: SignalFrame, now: float, jitter: float) -> list[Event]:
         del now, jitter
@@ -444,21 +392,17 @@ class SignalingClientProtocol:
 
     def _notification(self, frame: SignalFrame, now: float, jitter: float) -> list[Event]:
         del now, jitter
-        body = frame.notification
-        return [NotificationReceived(pb.NotificationFrame.Level.Name(body.level), body.message)]
+        return [read_notification(frame)]
 
     def _primary_meeting_join_ack(self, frame: SignalFrame, now: float, jitter: float) -> list[Event]:
         del now, jitter
-        if self._promotion_limit is None:
-            return []
         error = frame.error
         status = from_error_status(error.status) if frame.HasField("error") else MeetingSessionStatusCode.OK
-        return self._answer_promotion(status, error.description)
+        return self._promotion.answer(status, error.description)
 
     def _primary_meeting_leave(self, frame: SignalFrame, now: float, jitter: float) -> list[Event]:
         del frame, now, jitter
-        self.is_promoted = False
-        return [PrimaryMeetingLeft(MeetingSessionStatusCode.AUDIO_VIDEO_WAS_REMOVED_FROM_PRIMARY_MEETING)]
+        return self._promotion.removed()
 
     # --- what follows --------------------------------------------------------------------------------------------
 
@@ -471,11 +415,6 @@ class SignalingClientProtocol:
             return events + self._retry(status, now, jitter, silence.reason, silence)
         self.write(frames.ping(ping_id), now)
         return events
-
-    def _answer_promotion(self, status: MeetingSessionStatusCode, description: str) -> list[Event]:
-        self._promotion_limit = None
-        self.is_promoted = status is MeetingSessionStatusCode.OK
-        return [PrimaryMeetingJoined(status, description)]
 
     def _take_status(
         self,
@@ -506,19 +445,11 @@ class SignalingClientProtocol:
         delay = self._backoff.delay(self._waits, jitter)
         if remaining is not None:
             delay = min(delay, remaining)
-        events = self._lose_primary_meeting()
+        events = self._promotion.lost()
         self._move(Signal.LOST)
         self._waits += 1
         self._limit = now + delay
         return [*events, MeetingReconnectScheduled(delay, self._tries.attempts + 1, status, reason)]
-
-    def _lose_primary_meeting(self) -> list[Event]:
-        if self._promotion_limit is not None:
-            return self._answer_promotion(MeetingSessionStatusCode.SIGNALING_REQUEST_FAILED, "connection lost")
-        if self.is_promoted:
-            self.is_promoted = False
-            return [PrimaryMeetingLeft(MeetingSessionStatusCode.AUDIO_VIDEO_DISCONNECTED_WHILE_PROMOTED)]
-        return []
 
     def _end(self, status: MeetingSessionStatusCode, error: Exception | None) -> list[Event]:
         self._move(Signal.END)
@@ -532,14 +463,3 @@ class SignalingClientProtocol:
             raise UsageError(f"a session that is {self.state.value} cannot take the signal {signal.value!r}")
         self.state = target
         self._limit = None
-
-
-def _tell(messages: list[DataMessage]) -> list[Event]:
-    return [
-        DataMessageThrottled(message) if message.throttled else DataMessageReceived(message) for message in messages
-    ]
-
-
-def _unknown(data: str | bytes) -> Event:
-    assert isinstance(data, bytes)
-    return UnknownSignalFrame(unknown_type(data) or 0, len(data))

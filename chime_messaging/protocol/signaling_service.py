@@ -11,8 +11,7 @@ but pings goes out. A client that stays connected may join again on the same soc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -22,6 +21,8 @@ from chime_messaging.protocol import signal_frames as frames
 from chime_messaging.protocol.ping_pong import PingPong
 from chime_messaging.protocol.reconnect import NORMAL
 from chime_messaging.protocol.session_status import ABNORMAL, BAD_REQUEST
+from chime_messaging.protocol.signaling_states import SERVER_TRANSITIONS, ServerSignal
+from chime_messaging.protocol.signaling_states import ServerState as ServerState
 from chime_messaging.wire import signaling_pb2 as pb
 from chime_messaging.wire.signaling import MAX_FRAME_BYTES, SERVER_PREFIX, JoinFlags, decode, encode
 from chime_messaging.wire.signaling_pb2 import SignalFrame
@@ -29,48 +30,6 @@ from chime_messaging.wire.signaling_pb2 import SignalFrame
 SILENCE_TIMEOUT = 300.0
 """Seconds after which a client that has no ping-pong, as the official one in C++, is cut off if it says nothing."""
 
-
-class ServerState(Enum):
-    """Where one connection stands, seen from the service."""
-
-    OPEN = "open"
-    """The upgrade is done; only pings may be sent."""
-    JOINING = "joining"
-    """JOIN came; `accept`, `refuse` or `close` has to follow."""
-    JOINED = "joined"
-    LEFT = "left"
-    """LEAVE came and LEAVE_ACK is written; nothing else may be sent."""
-    CLOSED = "closed"
-
-
-class ServerSignal(Enum):
-    """What moves a connection from one state to another."""
-
-    JOIN = "join"
-    ACCEPT = "accept"
-    LEAVE = "leave"
-    CLOSE = "close"
-
-
-SERVER_TRANSITIONS: Mapping[ServerState, Mapping[ServerSignal, ServerState]] = {
-    ServerState.OPEN: {
-        ServerSignal.JOIN: ServerState.JOINING,
-        ServerSignal.LEAVE: ServerState.LEFT,
-        ServerSignal.CLOSE: ServerState.CLOSED,
-    },
-    ServerState.JOINING: {
-        ServerSignal.ACCEPT: ServerState.JOINED,
-        ServerSignal.LEAVE: ServerState.LEFT,
-        ServerSignal.CLOSE: ServerState.CLOSED,
-    },
-    ServerState.JOINED: {
-        ServerSignal.JOIN: ServerState.JOINING,
-        ServerSignal.LEAVE: ServerState.LEFT,
-        ServerSignal.CLOSE: ServerState.CLOSED,
-    },
-    ServerState.LEFT: {ServerSignal.CLOSE: ServerState.CLOSED},
-    ServerState.CLOSED: {ServerSignal.CLOSE: ServerState.CLOSED},
-}
 
 _LISTENING = frozenset({ServerState.OPEN, ServerState.JOINING, ServerState.JOINED})
 

@@ -11,7 +11,7 @@ from enum import IntFlag
 from google.protobuf.message import DecodeError as _ProtobufDecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from chime_messaging.errors import DecodeError, FrameTooLargeError
+from chime_messaging.errors import DecodeError, FrameTooLargeError, ProtocolError
 from chime_messaging.wire import signaling_pb2
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 
@@ -41,6 +41,7 @@ class JoinFlags(IntFlag):
 
 _parse = SignalFrame.FromString
 _JOIN = signaling_pb2.SignalFrame.JOIN
+_DATA_MESSAGE = signaling_pb2.SignalFrame.DATA_MESSAGE
 _TYPE_FIELD = 2
 
 
@@ -59,18 +60,18 @@ def decode(data: bytes | str, *, max_bytes: int = MAX_FRAME_BYTES) -> SignalFram
         FrameTooLargeError: if it is longer than `max_bytes`.
         DecodeError: if it is text, empty, not a frame, or lacks its type or its time.
     """
-    if len(data) > max_bytes:
-        raise FrameTooLargeError(len(data), max_bytes)
-    if not isinstance(data, bytes):
-        raise DecodeError("text where a binary frame was expected", data)
-    if not data:
-        raise DecodeError("empty frame")
+    if type(data) is not bytes or not 0 < len(data) <= max_bytes:
+        raise _refusal(data, max_bytes)
     try:
         frame = _parse(data[1:])
     except _ProtobufDecodeError as exc:
         raise DecodeError(str(exc), data) from exc
-    # An absent type reads as JOIN, so only that one has to be looked at closely.
-    if frame.type == _JOIN and not frame.HasField("type"):
+    kind = frame.type
+    if kind == _DATA_MESSAGE and frame.timestamp_ms:
+        # The most travelled path: nothing required stands inside, and asking for presence costs.
+        return frame
+    if kind == _JOIN and not frame.HasField("type"):
+        # An absent type and an unknown one read as the first of the enum.
         if _unknown_type(frame) is None:
             raise DecodeError("frame without a type", data)
         return None
@@ -82,6 +83,14 @@ def decode(data: bytes | str, *, max_bytes: int = MAX_FRAME_BYTES) -> SignalFram
 def unknown_type(data: bytes) -> int | None:
     """Return the number of the type of a frame that `decode` skipped; None if the frame has none."""
     return _unknown_type(_parse(data[1:]))
+
+
+def _refusal(data: bytes | str, max_bytes: int) -> ProtocolError:
+    if len(data) > max_bytes:
+        return FrameTooLargeError(len(data), max_bytes)
+    if not isinstance(data, bytes):
+        return DecodeError("text where a binary frame was expected", data)
+    return DecodeError("empty frame")
 
 
 def _unknown_type(frame: SignalFrame) -> int | None:
