@@ -6,6 +6,7 @@ A local server has no proxy in front, and the head of every websocket comes this
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -14,6 +15,32 @@ HEAD_TIMEOUT = 10.0
 """Seconds from the connection, or from the first byte of a further request, to the end of its head."""
 MAX_HEAD_BYTES = 64 << 10
 """Request line and headers together. Signed URLs with session tokens take a few KB."""
+
+
+class WebSocketRoutes:
+    """Which protocol takes an upgrade. Goes into uvicorn's ``ws=``, with `HttpConnection` as ``http=``.
+
+    Args:
+        factories: makers of protocols, by the beginning of the paths they serve.
+        fallback: for every other path.
+    """
+
+    def __init__(
+        self, factories: Mapping[str, Callable[..., asyncio.Protocol]], fallback: Callable[..., asyncio.Protocol]
+    ) -> None:
+        self._factories = factories
+        self._fallback = fallback
+
+    def find(self, target: str) -> Callable[..., asyncio.Protocol]:
+        """Return the maker of the protocol for a request target."""
+        for beginning, factory in self._factories.items():
+            if target.startswith(beginning):
+                return factory
+        return self._fallback
+
+    def __call__(self, **options: Any) -> asyncio.Protocol:
+        """Make a protocol where uvicorn does not ask for a path."""
+        return self._fallback(**options)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -53,6 +80,10 @@ class HttpConnection(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over; the websocket has clocks of its own."""
         self._unwatch()
+        routes: Any = self.config.ws_protocol_class
+        if isinstance(routes, WebSocketRoutes):
+            factory: Any = routes.find(self.url.decode("latin-1"))
+            self.ws_protocol_class = factory
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:

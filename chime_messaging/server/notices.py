@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from chime_messaging.server.live_meeting import AttendeeSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,24 @@ class TranscriptionStopped:
     meeting_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """The token of an attendee is good: its socket enters the meeting.
+
+    It is a notice so that the end of the meeting, or of the attendee, comes to the socket if it is committed later.
+    """
+
+    socket: AttendeeSocket
+    meeting_id: str
+    primary_meeting_id: str | None
+    """The meeting that this one replicates."""
+    attendee_id: str
+    """Ends in ``#content`` for a content share."""
+    external_user_id: str
+    promotion: bool = False
+    """Whether an attendee of a replica meeting is to speak in this meeting, rather than to enter it."""
+
+
 Notice = (
     Deliver
     | Join
@@ -195,4 +216,5 @@ Notice = (
     | MeetingMessage
     | TranscriptionStarted
     | TranscriptionStopped
+    | Admit
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
@@ -68,6 +68,9 @@ class WebSocket(asyncio.Protocol):
         "_write_buffer",
         "write",
     )
+
+    SLOW_CODE: ClassVar[int] = TRY_AGAIN_LATER
+    """Close code of a reader that is too slow."""
 
     write: Callable[[bytes], None]
     """Queue framed bytes; never blocks, and never after `close`."""
@@ -289,7 +292,7 @@ class WebSocket(asyncio.Protocol):
     def _too_slow(self) -> None:
         if not self._detached:
             self.slow()
-            self.close(TRY_AGAIN_LATER, "the reader is too slow")
+            self.close(self.SLOW_CODE, "the reader is too slow")
 
     def _limit_buffer(self) -> None:
         if self._transport is not None:
