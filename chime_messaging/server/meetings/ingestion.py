@@ -86,7 +86,7 @@ class ClientEvents:
         payloads = [payload for event in report.events for payload in event.payloads]
         for payload in payloads:
             name = payload.get("name")
-            self.counts[name if name in KNOWN_NAMES else OTHER] += 1
+            self.counts[name if isinstance(name, str) and name in KNOWN_NAMES else OTHER] += 1
             self.latest.append({**report.metadata, **payload})
         return len(payloads)
 
