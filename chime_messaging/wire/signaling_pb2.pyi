@@ -241,7 +241,7 @@ class JoinFrame(_message.Message):
     audio_receive_type: AudioReceiveType
     use_abs_capture_time: bool
     use_layers_allocation: bool
-    def __init__(self, protocol_version: _Optional[int] = ..., max_num_of_videos: _Optional[int] = ..., flags: _Optional[int] = ..., client_details: _Optional[_Union[ClientDetails, _Mapping]] = ..., audio_session_id: _Optional[int] = ..., wants_compressed_sdp: _Optional[bool] = ..., server_side_network_adaption: _Optional[_Union[ServerSideNetworkAdaption, str]] = ..., supported_server_side_network_adaptions: _Optional[_Iterable[_Union[ServerSideNetworkAdaption, str]]] = ..., wants_all_temporal_layers_in_index: _Optional[bool] = ..., disable_periodic_keyframe_request_on_content_sender: _Optional[bool] = ..., audio_receive_type: _Optional[_Union[AudioReceiveType, str]] = ..., use_abs_capture_time: _Optional[bool] = ..., use_layers_allocation: _Optional[bool] = ...) -> None: ...
+    def __init__(self, protocol_version: _Optional[int] = ..., max_num_of_videos: _Optional[int] = ..., flags: _Optional[int] = ..., client_details: _Optional[_Union[ClientDetails, _Mapping]] = ..., audio_session_id: _Optional[int] = ..., wants_compressed_sdp: bool = ..., server_side_network_adaption: _Optional[_Union[ServerSideNetworkAdaption, str]] = ..., supported_server_side_network_adaptions: _Optional[_Iterable[_Union[ServerSideNetworkAdaption, str]]] = ..., wants_all_temporal_layers_in_index: bool = ..., disable_periodic_keyframe_request_on_content_sender: bool = ..., audio_receive_type: _Optional[_Union[AudioReceiveType, str]] = ..., use_abs_capture_time: bool = ..., use_layers_allocation: bool = ...) -> None: ...
 
 class TurnCredentials(_message.Message):
     __slots__ = ("username", "password", "ttl", "uris")
@@ -267,7 +267,7 @@ class JoinAckFrame(_message.Message):
     wants_compressed_sdp: bool
     default_server_side_network_adaption: ServerSideNetworkAdaption
     audio_subscription_limit: int
-    def __init__(self, turn_credentials: _Optional[_Union[TurnCredentials, _Mapping]] = ..., video_subscription_limit: _Optional[int] = ..., wants_compressed_sdp: _Optional[bool] = ..., default_server_side_network_adaption: _Optional[_Union[ServerSideNetworkAdaption, str]] = ..., audio_subscription_limit: _Optional[int] = ...) -> None: ...
+    def __init__(self, turn_credentials: _Optional[_Union[TurnCredentials, _Mapping]] = ..., video_subscription_limit: _Optional[int] = ..., wants_compressed_sdp: bool = ..., default_server_side_network_adaption: _Optional[_Union[ServerSideNetworkAdaption, str]] = ..., audio_subscription_limit: _Optional[int] = ...) -> None: ...
 
 class StreamDescriptor(_message.Message):
     __slots__ = ("stream_id", "framerate", "max_bitrate_kbps", "track_label", "group_id", "avg_bitrate_bps", "attendee_id", "media_type", "external_user_id", "width", "height", "display_label")
@@ -345,7 +345,7 @@ class SubscribeFrame(_message.Message):
     compressed_sdp_offer: bytes
     video_subscription_configuration: _containers.RepeatedCompositeFieldContainer[VideoSubscriptionConfiguration]
     audio_subscription_configurations: _containers.RepeatedCompositeFieldContainer[AudioSubscriptionConfiguration]
-    def __init__(self, duplex: _Optional[_Union[Duplex, str]] = ..., send_streams: _Optional[_Iterable[_Union[StreamDescriptor, _Mapping]]] = ..., receive_stream_ids: _Optional[_Iterable[int]] = ..., sdp_offer: _Optional[str] = ..., audio_host: _Optional[str] = ..., audio_checkin: _Optional[bool] = ..., audio_muted: _Optional[bool] = ..., compressed_sdp_offer: _Optional[bytes] = ..., video_subscription_configuration: _Optional[_Iterable[_Union[VideoSubscriptionConfiguration, _Mapping]]] = ..., audio_subscription_configurations: _Optional[_Iterable[_Union[AudioSubscriptionConfiguration, _Mapping]]] = ...) -> None: ...
+    def __init__(self, duplex: _Optional[_Union[Duplex, str]] = ..., send_streams: _Optional[_Iterable[_Union[StreamDescriptor, _Mapping]]] = ..., receive_stream_ids: _Optional[_Iterable[int]] = ..., sdp_offer: _Optional[str] = ..., audio_host: _Optional[str] = ..., audio_checkin: bool = ..., audio_muted: bool = ..., compressed_sdp_offer: _Optional[bytes] = ..., video_subscription_configuration: _Optional[_Iterable[_Union[VideoSubscriptionConfiguration, _Mapping]]] = ..., audio_subscription_configurations: _Optional[_Iterable[_Union[AudioSubscriptionConfiguration, _Mapping]]] = ...) -> None: ...
 
 class StreamAllocation(_message.Message):
     __slots__ = ("track_label", "stream_id", "group_id")
@@ -393,7 +393,7 @@ class IndexFrame(_message.Message):
     paused_at_source_ids: _containers.RepeatedScalarFieldContainer[int]
     num_participants: int
     supported_receive_codec_intersection: _containers.RepeatedScalarFieldContainer[VideoCodecCapability]
-    def __init__(self, at_capacity: _Optional[bool] = ..., sources: _Optional[_Iterable[_Union[StreamDescriptor, _Mapping]]] = ..., paused_at_source_ids: _Optional[_Iterable[int]] = ..., num_participants: _Optional[int] = ..., supported_receive_codec_intersection: _Optional[_Iterable[_Union[VideoCodecCapability, str]]] = ...) -> None: ...
+    def __init__(self, at_capacity: bool = ..., sources: _Optional[_Iterable[_Union[StreamDescriptor, _Mapping]]] = ..., paused_at_source_ids: _Optional[_Iterable[int]] = ..., num_participants: _Optional[int] = ..., supported_receive_codec_intersection: _Optional[_Iterable[_Union[VideoCodecCapability, str]]] = ...) -> None: ...
 
 class PauseResumeFrame(_message.Message):
     __slots__ = ("stream_ids", "group_ids")
@@ -431,7 +431,7 @@ class AudioControlFrame(_message.Message):
     __slots__ = ("muted",)
     MUTED_FIELD_NUMBER: _ClassVar[int]
     muted: bool
-    def __init__(self, muted: _Optional[bool] = ...) -> None: ...
+    def __init__(self, muted: bool = ...) -> None: ...
 
 class AudioAttendeeState(_message.Message):
     __slots__ = ("audio_stream_id", "volume", "muted", "signal_strength")
@@ -443,7 +443,7 @@ class AudioAttendeeState(_message.Message):
     volume: int
     muted: bool
     signal_strength: int
-    def __init__(self, audio_stream_id: _Optional[int] = ..., volume: _Optional[int] = ..., muted: _Optional[bool] = ..., signal_strength: _Optional[int] = ...) -> None: ...
+    def __init__(self, audio_stream_id: _Optional[int] = ..., volume: _Optional[int] = ..., muted: bool = ..., signal_strength: _Optional[int] = ...) -> None: ...
 
 class AudioMetadataFrame(_message.Message):
     __slots__ = ("attendee_states",)
@@ -463,7 +463,7 @@ class AudioStreamIdInfo(_message.Message):
     muted: bool
     external_user_id: str
     dropped: bool
-    def __init__(self, audio_stream_id: _Optional[int] = ..., attendee_id: _Optional[str] = ..., muted: _Optional[bool] = ..., external_user_id: _Optional[str] = ..., dropped: _Optional[bool] = ...) -> None: ...
+    def __init__(self, audio_stream_id: _Optional[int] = ..., attendee_id: _Optional[str] = ..., muted: bool = ..., external_user_id: _Optional[str] = ..., dropped: bool = ...) -> None: ...
 
 class AudioStreamIdInfoFrame(_message.Message):
     __slots__ = ("streams",)
@@ -507,7 +507,7 @@ class MetricDimensionValue(_message.Message):
     string_value: str
     bool_value: bool
     uint_value: int
-    def __init__(self, string_value: _Optional[str] = ..., bool_value: _Optional[bool] = ..., uint_value: _Optional[int] = ...) -> None: ...
+    def __init__(self, string_value: _Optional[str] = ..., bool_value: bool = ..., uint_value: _Optional[int] = ...) -> None: ...
 
 class MetricDimension(_message.Message):
     __slots__ = ("type", "value")
@@ -651,7 +651,7 @@ class SignalingTiming(_message.Message):
     subscribe_sent_ms: int
     subscribe_ack_ms: int
     timed_out: bool
-    def __init__(self, start_ms: _Optional[int] = ..., join_sent_ms: _Optional[int] = ..., join_ack_received_ms: _Optional[int] = ..., transport_connected_ms: _Optional[int] = ..., create_offer_ms: _Optional[int] = ..., set_local_description_ms: _Optional[int] = ..., set_remote_description_ms: _Optional[int] = ..., ice_gathering_start_ms: _Optional[int] = ..., ice_gathering_complete_ms: _Optional[int] = ..., ice_connected_ms: _Optional[int] = ..., subscribe_sent_ms: _Optional[int] = ..., subscribe_ack_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ...) -> None: ...
+    def __init__(self, start_ms: _Optional[int] = ..., join_sent_ms: _Optional[int] = ..., join_ack_received_ms: _Optional[int] = ..., transport_connected_ms: _Optional[int] = ..., create_offer_ms: _Optional[int] = ..., set_local_description_ms: _Optional[int] = ..., set_remote_description_ms: _Optional[int] = ..., ice_gathering_start_ms: _Optional[int] = ..., ice_gathering_complete_ms: _Optional[int] = ..., ice_connected_ms: _Optional[int] = ..., subscribe_sent_ms: _Optional[int] = ..., subscribe_ack_ms: _Optional[int] = ..., timed_out: bool = ...) -> None: ...
 
 class RemoteAudioTiming(_message.Message):
     __slots__ = ("added_ms", "first_packet_received_ms", "first_frame_rendered_ms", "timed_out", "removed")
@@ -665,7 +665,7 @@ class RemoteAudioTiming(_message.Message):
     first_frame_rendered_ms: int
     timed_out: bool
     removed: bool
-    def __init__(self, added_ms: _Optional[int] = ..., first_packet_received_ms: _Optional[int] = ..., first_frame_rendered_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
+    def __init__(self, added_ms: _Optional[int] = ..., first_packet_received_ms: _Optional[int] = ..., first_frame_rendered_ms: _Optional[int] = ..., timed_out: bool = ..., removed: bool = ...) -> None: ...
 
 class LocalAudioTiming(_message.Message):
     __slots__ = ("added_ms", "first_frame_captured_ms", "first_packet_sent_ms", "timed_out", "removed")
@@ -679,7 +679,7 @@ class LocalAudioTiming(_message.Message):
     first_packet_sent_ms: int
     timed_out: bool
     removed: bool
-    def __init__(self, added_ms: _Optional[int] = ..., first_frame_captured_ms: _Optional[int] = ..., first_packet_sent_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
+    def __init__(self, added_ms: _Optional[int] = ..., first_frame_captured_ms: _Optional[int] = ..., first_packet_sent_ms: _Optional[int] = ..., timed_out: bool = ..., removed: bool = ...) -> None: ...
 
 class LocalVideoTiming(_message.Message):
     __slots__ = ("added_ms", "first_frame_captured_ms", "first_frame_sent_ms", "timed_out", "removed")
@@ -693,7 +693,7 @@ class LocalVideoTiming(_message.Message):
     first_frame_sent_ms: int
     timed_out: bool
     removed: bool
-    def __init__(self, added_ms: _Optional[int] = ..., first_frame_captured_ms: _Optional[int] = ..., first_frame_sent_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
+    def __init__(self, added_ms: _Optional[int] = ..., first_frame_captured_ms: _Optional[int] = ..., first_frame_sent_ms: _Optional[int] = ..., timed_out: bool = ..., removed: bool = ...) -> None: ...
 
 class RemoteVideoTiming(_message.Message):
     __slots__ = ("group_id", "added_ms", "first_packet_received_ms", "first_frame_rendered_ms", "timed_out", "removed")
@@ -709,4 +709,4 @@ class RemoteVideoTiming(_message.Message):
     first_frame_rendered_ms: int
     timed_out: bool
     removed: bool
-    def __init__(self, group_id: _Optional[int] = ..., added_ms: _Optional[int] = ..., first_packet_received_ms: _Optional[int] = ..., first_frame_rendered_ms: _Optional[int] = ..., timed_out: _Optional[bool] = ..., removed: _Optional[bool] = ...) -> None: ...
+    def __init__(self, group_id: _Optional[int] = ..., added_ms: _Optional[int] = ..., first_packet_received_ms: _Optional[int] = ..., first_frame_rendered_ms: _Optional[int] = ..., timed_out: bool = ..., removed: bool = ...) -> None: ...

@@ -4,51 +4,54 @@
 # source: chime_messaging/wire/transcript.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "chime_messaging/wire/transcript.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'chime_messaging/wire/transcript.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n%chime_messaging/wire/transcript.proto\x12\x1a\x63hime_messaging.transcript"N\n\x0fTranscriptFrame\x12;\n\x06\x65vents\x18\x01 \x03(\x0b\x32+.chime_messaging.transcript.TranscriptEvent"\x9b\x01\n\x0fTranscriptEvent\x12\x41\n\x06status\x18\x01 \x01(\x0b\x32/.chime_messaging.transcript.TranscriptionStatusH\x00\x12<\n\ntranscript\x18\x02 \x01(\x0b\x32&.chime_messaging.transcript.TranscriptH\x00\x42\x07\n\x05\x65vent"\x8d\x02\n\x13TranscriptionStatus\x12\x42\n\x04type\x18\x01 \x01(\x0e\x32\x34.chime_messaging.transcript.TranscriptionStatus.Type\x12\x12\n\nevent_time\x18\x02 \x01(\x03\x12\x1c\n\x14transcription_region\x18\x03 \x01(\t\x12#\n\x1btranscription_configuration\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t"J\n\x04Type\x12\x0b\n\x07STARTED\x10\x01\x12\x0f\n\x0bINTERRUPTED\x10\x02\x12\x0b\n\x07RESUMED\x10\x03\x12\x0b\n\x07STOPPED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05"A\n\nTranscript\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32".chime_messaging.transcript.Result"\x8f\x02\n\x06Result\x12=\n\x0c\x61lternatives\x18\x01 \x03(\x0b\x32\'.chime_messaging.transcript.Alternative\x12\x12\n\nchannel_id\x18\x02 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x03 \x01(\x03\x12\x12\n\nis_partial\x18\x04 \x01(\x08\x12\x11\n\tresult_id\x18\x05 \x01(\t\x12\x12\n\nstart_time\x18\x06 \x01(\x03\x12\x15\n\rlanguage_code\x18\x07 \x01(\t\x12N\n\x17language_identification\x18\x08 \x03(\x0b\x32-.chime_messaging.transcript.LanguageWithScore"9\n\x11LanguageWithScore\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01"\x88\x01\n\x0b\x41lternative\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .chime_messaging.transcript.Item\x12\x12\n\ntranscript\x18\x02 \x01(\t\x12\x34\n\x08\x65ntities\x18\x03 \x03(\x0b\x32".chime_messaging.transcript.Entity"\xa2\x02\n\x04Item\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x1b\n\x13speaker_attendee_id\x18\x03 \x01(\t\x12 \n\x18speaker_external_user_id\x18\x04 \x01(\t\x12\x12\n\nstart_time\x18\x05 \x01(\x03\x12\x33\n\x04type\x18\x06 \x01(\x0e\x32%.chime_messaging.transcript.Item.Type\x12\x1f\n\x17vocabulary_filter_match\x18\x07 \x01(\x08\x12\x12\n\nconfidence\x18\x08 \x01(\x01\x12\x0e\n\x06stable\x18\t \x01(\x08"*\n\x04Type\x12\x11\n\rPRONUNCIATION\x10\x01\x12\x0f\n\x0bPUNCTUATION\x10\x02"s\n\x06\x45ntity\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x04 \x01(\x03\x12\x12\n\nstart_time\x18\x05 \x01(\x03\x12\x0c\n\x04type\x18\x06 \x01(\tB\x07\x92\x03\x04\x10\x02\x18\x02\x62\x08\x65\x64itionsp\xe8\x07'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%chime_messaging/wire/transcript.proto\x12\x1a\x63hime_messaging.transcript\"N\n\x0fTranscriptFrame\x12;\n\x06\x65vents\x18\x01 \x03(\x0b\x32+.chime_messaging.transcript.TranscriptEvent\"\x9b\x01\n\x0fTranscriptEvent\x12\x41\n\x06status\x18\x01 \x01(\x0b\x32/.chime_messaging.transcript.TranscriptionStatusH\x00\x12<\n\ntranscript\x18\x02 \x01(\x0b\x32&.chime_messaging.transcript.TranscriptH\x00\x42\x07\n\x05\x65vent\"\x8d\x02\n\x13TranscriptionStatus\x12\x42\n\x04type\x18\x01 \x01(\x0e\x32\x34.chime_messaging.transcript.TranscriptionStatus.Type\x12\x12\n\nevent_time\x18\x02 \x01(\x03\x12\x1c\n\x14transcription_region\x18\x03 \x01(\t\x12#\n\x1btranscription_configuration\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\"J\n\x04Type\x12\x0b\n\x07STARTED\x10\x01\x12\x0f\n\x0bINTERRUPTED\x10\x02\x12\x0b\n\x07RESUMED\x10\x03\x12\x0b\n\x07STOPPED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\"A\n\nTranscript\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".chime_messaging.transcript.Result\"\x8f\x02\n\x06Result\x12=\n\x0c\x61lternatives\x18\x01 \x03(\x0b\x32\'.chime_messaging.transcript.Alternative\x12\x12\n\nchannel_id\x18\x02 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x03 \x01(\x03\x12\x12\n\nis_partial\x18\x04 \x01(\x08\x12\x11\n\tresult_id\x18\x05 \x01(\t\x12\x12\n\nstart_time\x18\x06 \x01(\x03\x12\x15\n\rlanguage_code\x18\x07 \x01(\t\x12N\n\x17language_identification\x18\x08 \x03(\x0b\x32-.chime_messaging.transcript.LanguageWithScore\"9\n\x11LanguageWithScore\x12\x15\n\rlanguage_code\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"\x88\x01\n\x0b\x41lternative\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .chime_messaging.transcript.Item\x12\x12\n\ntranscript\x18\x02 \x01(\t\x12\x34\n\x08\x65ntities\x18\x03 \x03(\x0b\x32\".chime_messaging.transcript.Entity\"\xa2\x02\n\x04Item\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\x03\x12\x1b\n\x13speaker_attendee_id\x18\x03 \x01(\t\x12 \n\x18speaker_external_user_id\x18\x04 \x01(\t\x12\x12\n\nstart_time\x18\x05 \x01(\x03\x12\x33\n\x04type\x18\x06 \x01(\x0e\x32%.chime_messaging.transcript.Item.Type\x12\x1f\n\x17vocabulary_filter_match\x18\x07 \x01(\x08\x12\x12\n\nconfidence\x18\x08 \x01(\x01\x12\x0e\n\x06stable\x18\t \x01(\x08\"*\n\x04Type\x12\x11\n\rPRONUNCIATION\x10\x01\x12\x0f\n\x0bPUNCTUATION\x10\x02\"s\n\x06\x45ntity\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x04 \x01(\x03\x12\x12\n\nstart_time\x18\x05 \x01(\x03\x12\x0c\n\x04type\x18\x06 \x01(\tB\x07\x92\x03\x04\x10\x02\x18\x02\x62\x08\x65\x64itionsp\xe8\x07')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "chime_messaging.wire.transcript_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chime_messaging.wire.transcript_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    _globals["DESCRIPTOR"]._loaded_options = None
-    _globals["DESCRIPTOR"]._serialized_options = b"\222\003\004\020\002\030\002"
-    _globals["_TRANSCRIPTFRAME"]._serialized_start = 69
-    _globals["_TRANSCRIPTFRAME"]._serialized_end = 147
-    _globals["_TRANSCRIPTEVENT"]._serialized_start = 150
-    _globals["_TRANSCRIPTEVENT"]._serialized_end = 305
-    _globals["_TRANSCRIPTIONSTATUS"]._serialized_start = 308
-    _globals["_TRANSCRIPTIONSTATUS"]._serialized_end = 577
-    _globals["_TRANSCRIPTIONSTATUS_TYPE"]._serialized_start = 503
-    _globals["_TRANSCRIPTIONSTATUS_TYPE"]._serialized_end = 577
-    _globals["_TRANSCRIPT"]._serialized_start = 579
-    _globals["_TRANSCRIPT"]._serialized_end = 644
-    _globals["_RESULT"]._serialized_start = 647
-    _globals["_RESULT"]._serialized_end = 918
-    _globals["_LANGUAGEWITHSCORE"]._serialized_start = 920
-    _globals["_LANGUAGEWITHSCORE"]._serialized_end = 977
-    _globals["_ALTERNATIVE"]._serialized_start = 980
-    _globals["_ALTERNATIVE"]._serialized_end = 1116
-    _globals["_ITEM"]._serialized_start = 1119
-    _globals["_ITEM"]._serialized_end = 1409
-    _globals["_ITEM_TYPE"]._serialized_start = 1367
-    _globals["_ITEM_TYPE"]._serialized_end = 1409
-    _globals["_ENTITY"]._serialized_start = 1411
-    _globals["_ENTITY"]._serialized_end = 1526
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\222\003\004\020\002\030\002'
+  _globals['_TRANSCRIPTFRAME']._serialized_start=69
+  _globals['_TRANSCRIPTFRAME']._serialized_end=147
+  _globals['_TRANSCRIPTEVENT']._serialized_start=150
+  _globals['_TRANSCRIPTEVENT']._serialized_end=305
+  _globals['_TRANSCRIPTIONSTATUS']._serialized_start=308
+  _globals['_TRANSCRIPTIONSTATUS']._serialized_end=577
+  _globals['_TRANSCRIPTIONSTATUS_TYPE']._serialized_start=503
+  _globals['_TRANSCRIPTIONSTATUS_TYPE']._serialized_end=577
+  _globals['_TRANSCRIPT']._serialized_start=579
+  _globals['_TRANSCRIPT']._serialized_end=644
+  _globals['_RESULT']._serialized_start=647
+  _globals['_RESULT']._serialized_end=918
+  _globals['_LANGUAGEWITHSCORE']._serialized_start=920
+  _globals['_LANGUAGEWITHSCORE']._serialized_end=977
+  _globals['_ALTERNATIVE']._serialized_start=980
+  _globals['_ALTERNATIVE']._serialized_end=1116
+  _globals['_ITEM']._serialized_start=1119
+  _globals['_ITEM']._serialized_end=1409
+  _globals['_ITEM_TYPE']._serialized_start=1367
+  _globals['_ITEM_TYPE']._serialized_end=1409
+  _globals['_ENTITY']._serialized_start=1411
+  _globals['_ENTITY']._serialized_end=1526
 # @@protoc_insertion_point(module_scope)
