@@ -34,7 +34,9 @@ from chime_messaging.errors import (
 )
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import (
+    DataMessage,
     DataMessageReceived,
+    DataMessageThrottled,
     MeetingSessionStopped,
     RosterAttendee,
 )
@@ -51,6 +53,7 @@ from chime_messaging.protocol.data_messages import (
 )
 from chime_messaging.protocol.signaling import SignalingClientProtocol, State
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
+from chime_messaging.sessions.resends import Outgoing, Resends
 from chime_messaging.sessions.signaling import SignalingSession
 from chime_messaging.sessions.topics import Topic, TopicHandlers, TopicMessages
 from chime_messaging.transport.base import Connector
@@ -60,8 +63,8 @@ SERVICE_PREFIX = "aws:"
 
 logger = logging.getLogger("chime_messaging.sessions")
 
-Outgoing = tuple[str, bytes, int]
-"""Topic, data, and lifetime in milliseconds."""
+_TICK = 1e-3
+"""Seconds that are not worth a sleep; the bucket counts them all the same."""
 
 
 class DataMessageSession:
@@ -86,13 +89,14 @@ class DataMessageSession:
         self.hub = EventHub(vocabulary=MEETING_SESSION)
         """Where the session's events are told; `on`, `events`, `add_observer` and `wait_for` are its."""
         self._signaling = SignalingSession(
-            configuration, _Follower(self), self.hub, connector=connector, rng=rng, clock=clock
+            configuration, self._received, self._work, self.hub, connector=connector, rng=rng, clock=clock
         )
         self._seen = SeenDataMessages()
         self._subscriptions: dict[str, list[Subscription]] = {}
         self._bucket = None if configuration.pace is None else TokenBucket(configuration.pace)
         self._queue: deque[Outgoing] = deque()
         self._queued = anyio.Event()
+        self._resends = Resends(rng) if configuration.resend_throttled else None
         # Bound methods rather than methods of our own: their overloads tell type checkers which event a handler gets.
         self.on = self.hub.on
         """Decorator that subscribes a handler: ``@session.on(AttendeeJoined)``."""
@@ -233,6 +237,42 @@ class DataMessageSession:
         known = self._subscriptions.get(topic, ())
         self._subscriptions[topic] = [*(other for other in known if not other.closed), subscription]
 
+    # Receiving
+
+    def _received(self, events: list[Event]) -> list[Event]:
+        """Look at what the connection brings before anybody is told: leave out what a replay brings again."""
+        seen = self._seen
+        told = []
+        for event in events:
+            if type(event) is DataMessageReceived:
+                message = event.message
+                if not seen.accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
+                    continue
+            elif type(event) is DataMessageThrottled:
+                event = self._throttled(event.message)
+            told.append(event)
+        return told
+
+    def _throttled(self, message: DataMessage) -> DataMessageThrottled:
+        if self._resends is None:
+            return DataMessageThrottled(message)
+        return DataMessageThrottled(message, self._resends.returned(message.topic, message.data, anyio.current_time()))
+
+    async def _work(self) -> None:
+        """Do what there is to do beside receiving, as long as the session lives."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._work_off_queue)
+            if self._resends is not None:
+                tasks.start_soon(self._resend, self._resends)
+
+    async def _resend(self, resends: Resends) -> None:
+        while True:
+            message = await resends.next()
+            try:
+                await self._paced(message, self._signaling.write_when_joined)
+            except SessionClosedError:
+                return
+
     # Sending
 
     async def send(self, topic: str, data: object, lifetime: float = 0.0) -> None:
@@ -301,6 +341,8 @@ class DataMessageSession:
 
     async def _paced(self, message: Outgoing, write: Callable[[Any], Any]) -> None:
         topic, data, lifetime_ms = message
+        if self._resends is not None:
+            self._resends.sent(message)
 
         def add(protocol: SignalingClientProtocol, now: float) -> None:
             protocol.send(topic, data, lifetime_ms, now)
@@ -311,7 +353,7 @@ class DataMessageSession:
         is_written = False
         delay = self._bucket.reserve(anyio.current_time())
         try:
-            if delay:
+            if delay > _TICK:
                 await anyio.sleep(delay)
             await write(add)
             is_written = True
@@ -334,29 +376,6 @@ class DataMessageSession:
             if self._queue:
                 logger.warning("%d queued data messages were not sent", len(self._queue))
                 self._queue.clear()
-
-
-class _Follower:
-    """Looks at what the connection brings before anybody is told of it."""
-
-    def __init__(self, session: DataMessageSession) -> None:
-        self._session = session
-
-    def received(self, events: list[Event]) -> list[Event]:
-        """Leave out what a replay brings again."""
-        seen = self._session._seen
-        told = []
-        for event in events:
-            if type(event) is DataMessageReceived:
-                message = event.message
-                if not seen.accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
-                    continue
-            told.append(event)
-        return told
-
-    async def follow(self) -> None:
-        """Send what was queued."""
-        await self._session._work_off_queue()
 
 
 def _require_name(topic: str) -> None:

@@ -1,7 +1,7 @@
 """The signalling connection of one attendee: the connect, receive and reconnect loop, without media.
 
-What a user holds (`DataMessageSession`) stands on it: it is told every event before the hub is, and writes frames with
-`write`.
+What a user holds (`DataMessageSession`) stands on it: it looks at every event before the hub tells it, and writes
+frames with `write`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import logging
 import platform
 import random
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any
 from urllib.parse import urlencode
 
 import anyio
@@ -49,24 +49,13 @@ _CONNECTED = frozenset({State.JOINING, State.JOINED, State.LEAVING})
 logger = logging.getLogger("chime_messaging.sessions")
 
 
-class Follower(Protocol):
-    """What is told of the connection before the hub is."""
-
-    def received(self, events: list[Event]) -> list[Event]:
-        """Take what the connection brought; return what the hub is to tell."""
-        ...
-
-    async def follow(self) -> None:
-        """Do what there is to do while the session lives; cancelled at its end."""
-        ...
-
-
 class SignalingSession:
     """Joins a meeting and stays joined. Entered once, with `enter`.
 
     Args:
         configuration: Which meeting, who and how.
-        follower: What is told of everything first.
+        inspect: Takes what the connection brought and returns what the hub is to tell.
+        work: What there is to do while the session lives; cancelled at its end.
         hub: Where events are told.
         connector: What opens websockets; made from the configuration by default.
         rng: Gives numbers in [0, 1) for the waits between tries, and the audio session id.
@@ -76,7 +65,8 @@ class SignalingSession:
     def __init__(
         self,
         configuration: MeetingSessionConfiguration,
-        follower: Follower,
+        inspect: Callable[[list[Event]], list[Event]],
+        work: Callable[[], Coroutine[Any, Any, None]],
         hub: EventHub,
         *,
         connector: Connector | None = None,
@@ -86,7 +76,8 @@ class SignalingSession:
         self.configuration = configuration
         self.hub = hub
         self.life = Life("meeting session", self._run, self.stop, self._refusal)
-        self._follower = follower
+        self._inspect_first = inspect
+        self._work = work
         # No pings of the websocket: the protocol has its own, in both directions.
         self._connector = connector or WebSocketConnector(
             ssl_context=configuration.ssl_context, max_size=MAX_FRAME_BYTES, ping_interval=None
@@ -231,7 +222,7 @@ class SignalingSession:
         # was called, and the block calls it.
         with anyio.CancelScope(shield=True):
             async with self.hub, anyio.create_task_group() as tasks:
-                tasks.start_soon(self._follower.follow)
+                tasks.start_soon(self._work)
                 try:
                     await self._keep_joined()
                 except Exception as exc:
@@ -341,7 +332,7 @@ class SignalingSession:
         self.hub.emit_all(self._inspect(events))
 
     def _inspect(self, events: list[Event]) -> list[Event]:
-        events = self._follower.received(events)
+        events = self._inspect_first(events)
         for event in events:
             if isinstance(event, MeetingSessionStarted):
                 logger.info("Attendee %s joined", event.attendee_id)
