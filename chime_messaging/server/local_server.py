@@ -215,4 +215,4 @@ def _control(portal: BlockingPortal, node: Node) -> Control:
     async def call_async(function: Callable[..., Any], *arguments: Any) -> Any:
         return await anyio.to_thread.run_sync(portal.call, function, *arguments)
 
-    return Control(node.failures, node.broker, portal.call, call_async)
+    return Control(node.failures, node.broker, node.live, portal.call, call_async)
