@@ -42,7 +42,8 @@ def test_a_reserved_key_is_a_bad_request(meetings: MeetingsService) -> None:
 def test_a_meeting_that_is_not_there_has_no_tags(meetings: MeetingsService, operation: str) -> None:
     meeting_id = meetings.meeting(Tags=[TAG])
     arn = arn_of(meetings, meeting_id)
-    params: dict[str, Any] = {"TagResource": {"Tags": [TAG]}, "UntagResource": {"TagKeys": ["team"]}}.get(operation, {})
+    wanted: dict[str, dict[str, Any]] = {"TagResource": {"Tags": [TAG]}, "UntagResource": {"TagKeys": ["team"]}}
+    params = wanted.get(operation, {})
     elsewhere = arn.replace("us-east-1", "eu-west-1")
     assert meetings.refusal(operation, ResourceARN=elsewhere, **params)[0] == "ResourceNotFoundException"
     meetings("DeleteMeeting", MeetingId=meeting_id)
