@@ -23,7 +23,13 @@ Every error that this project raises on purpose is a `ChimeError`; facts are att
     │   ├─ SessionKickedError               4003: the service put the user out
     │   ├─ SessionTimeoutError (TimeoutError)   accepted, then silence: SESSION_ESTABLISHED never came
     │   ├─ SessionStoppedError              closed for good with any other code
-    │   └─ ReconnectDeadlineError           tried until the deadline
+    │   ├─ ReconnectDeadlineError           tried until the deadline
+    │   └─ MeetingSessionError              a meeting's session is over, with a status code
+    │       ├─ JoinedFromAnotherDeviceError     the same attendee joined elsewhere
+    │       ├─ AttendeeRejectedError            the attendee or its token was refused
+    │       ├─ AttendeeRemovedError             the attendee was deleted
+    │       ├─ MeetingEndedError                the meeting is over
+    │       └─ MeetingAtCapacityError           the meeting is full
     ├─ ServiceError                         an answer of the HTTP control plane that is not a success
     │   ├─ BadRequestError
     │   ├─ UnauthorizedError
@@ -34,6 +40,7 @@ Every error that this project raises on purpose is a `ChimeError`; facts are att
     │   ├─ ThrottledError
     │   ├─ ServiceFailureError
     │   └─ ServiceUnavailableError
+    ├─ QueueFullError                       too much waits already; try again later
     ├─ SubscriptionOverflowError            a reader that did not keep up and asked to be told
     └─ WaitTimeoutError (TimeoutError)      `wait_for` ran out of time
 """
@@ -258,6 +265,52 @@ class ReconnectDeadlineError(SessionError, TimeoutError):
         return f"not connected after {self.attempts} attempts in {self.elapsed:.1f} s; last: {self.last}"
 
 
+class MeetingSessionError(SessionError):
+    """A meeting's session is over."""
+
+    _summary = "meeting session over"
+
+    def __init__(self, status: int, code: int | None = None, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.args = (status, code, reason)
+        self.status = status
+        """The `MeetingSessionStatusCode`."""
+
+    def __str__(self) -> str:
+        name = getattr(self.status, "name", "")
+        return f"{self._summary} (status {int(self.status)} {name}{': ' + self.reason if self.reason else ''})"
+
+
+class JoinedFromAnotherDeviceError(MeetingSessionError):
+    """The same attendee joined from elsewhere."""
+
+    _summary = "joined from another device"
+
+
+class AttendeeRejectedError(MeetingSessionError):
+    """The service refused the attendee or its join token."""
+
+    _summary = "attendee refused: check the meeting, the attendee and its join token"
+
+
+class AttendeeRemovedError(MeetingSessionError):
+    """The attendee was deleted."""
+
+    _summary = "attendee removed"
+
+
+class MeetingEndedError(MeetingSessionError):
+    """The meeting is over."""
+
+    _summary = "meeting ended"
+
+
+class MeetingAtCapacityError(MeetingSessionError):
+    """The meeting takes no more attendees."""
+
+    _summary = "meeting full"
+
+
 class ServiceError(ChimeError):
     """The HTTP control plane answered with an error."""
 
@@ -351,6 +404,21 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
     500: ServiceFailureError,
     503: ServiceUnavailableError,
 }
+
+
+class QueueFullError(ChimeError):
+    """Too much waits already; what was handed in was not taken."""
+
+    retryable = True
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(what, limit)
+        self.what = what
+        self.limit = limit
+        """How many may wait."""
+
+    def __str__(self) -> str:
+        return f"there are {self.limit} {self.what} already"
 
 
 class SubscriptionOverflowError(ChimeError):

@@ -7,7 +7,7 @@ wire stand in `EVENT_TYPES`. What is unknown or unreadable is an event too, neve
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from chime_messaging.wire.envelope import EVENT_REASON, Envelope
 
 class Event(msgspec.Struct, frozen=True):
     """Base of everything a session can tell."""
+
+    is_terminal: ClassVar[bool] = False
+    """Whether it is the one that ends a session: promised to everybody, so a full mailbox takes it all the same."""
 
 
 # --- the life of the session -------------------------------------------------------------------------------------
@@ -51,6 +54,8 @@ class ReconnectScheduled(Event, frozen=True):
 
 class SessionStopped(Event, frozen=True):
     """The one terminal event of a session. Official name: messagingSessionDidStop."""
+
+    is_terminal = True
 
     code: int
     """Close code; 1005 after an ordinary stop."""

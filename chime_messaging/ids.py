@@ -5,6 +5,8 @@ Forms and limits: messaging API reference (ChimeArn, ResourceName, MessageId pat
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import secrets
 import uuid
@@ -23,6 +25,9 @@ _ARN = re.compile(
     re.DOTALL,
 )
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:\-_.@]{0,62}[A-Za-z0-9])?")
+_MEETING_SIDE_ID = re.compile(r"[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}")
+_JOIN_TOKEN_SIZE = 98
+_CONTENT_SUFFIX = "#content"
 _CHILDREN: dict[str, ArnKind] = {
     "user": "user",
     "bot": "bot",
@@ -110,3 +115,43 @@ def new_uuid() -> str:
 def new_session_id() -> str:
     """Make a messaging session id: a random 32-bit number in decimal, as the official client does."""
     return str(secrets.randbits(32))
+
+
+def meeting_arn(meeting_id: str, *, region: str = "us-east-1", account: str) -> str:
+    """Build the ARN of a meeting."""
+    return f"arn:aws:chime:{region}:{account}:meeting/{meeting_id}"
+
+
+def new_meeting_id(cell: int = 0) -> str:
+    """Make a MeetingId: the form of a UUID, whose last four digits are decimal and name the cell that hosts it."""
+    return f"{_random_hex_groups()[:-4]}{cell:04d}"
+
+
+def new_attendee_id() -> str:
+    """Make an AttendeeId: the form of a UUID without its version digits, as the live service does."""
+    return _random_hex_groups()
+
+
+def new_join_token(attendee_id: str) -> str:
+    """Make a JoinToken: 98 characters that are legal in an HTTP token, from the AttendeeId and a secret UUID."""
+    return base64.b64encode(f"{attendee_id}:{uuid.uuid4()}".encode()).decode().rstrip("=")
+
+
+def attendee_id_of(join_token: str) -> str | None:
+    """Read the AttendeeId out of a JoinToken, or out of a content share's (which ends in ``#content``).
+
+    None if the text does not have the form of one. The secret in it is for the store to compare.
+    """
+    text = join_token.removesuffix(_CONTENT_SUFFIX)
+    if len(text) != _JOIN_TOKEN_SIZE:
+        return None
+    try:
+        attendee_id = base64.b64decode(text + "==", validate=True).partition(b":")[0].decode("ascii")
+    except (ValueError, binascii.Error):
+        return None
+    return attendee_id if _MEETING_SIDE_ID.fullmatch(attendee_id) else None
+
+
+def _random_hex_groups() -> str:
+    digits = secrets.token_hex(16)
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

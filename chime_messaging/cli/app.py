@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from chime_messaging import __version__
+from chime_messaging.cli.meeting_commands import data, loads, meetings
+from chime_messaging.cli.options import AppInstance, As, Json, Url
 
 DEFAULT_PORT = 8765
 
@@ -41,30 +43,9 @@ users = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make an
 channels = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make and list channels.")
 app.add_typer(users, name="user")
 app.add_typer(channels, name="channel")
-
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        envvar="CHIME_URL",
-        metavar="URL",
-        help='Base URL of a local server, for example http://127.0.0.1:8765; instead of eval "$(chime env)".',
-    ),
-]
-AppInstance = Annotated[
-    str | None,
-    typer.Option(
-        "--app-instance",
-        envvar="CHIME_APP_INSTANCE_ARN",
-        metavar="ARN",
-        help="App instance that names belong to. By default the only one; on a local server one is made.",
-    ),
-]
-As = Annotated[
-    str | None,
-    typer.Option("--as", metavar="USER", help="Who acts: name or ARN.", envvar="CHIME_USER", show_default=False),
-]
-Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+app.add_typer(meetings, name="meeting")
+app.add_typer(data, name="data")
+app.add_typer(loads, name="load")
 
 
 class Shell(StrEnum):

@@ -148,7 +148,7 @@ class MessagingSessionObserver:
 class Official(NamedTuple):
     """How an official method is called: on which events, and with what made of them."""
 
-    kind: type[Event]
+    kind: type[Event] | tuple[type[Event], ...]
     adapt: Callable[[Callable[..., object]], Call]
 
 

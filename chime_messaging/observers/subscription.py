@@ -15,7 +15,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from chime_messaging.errors import ConfigurationError, SubscriptionOverflowError, UsageError
-from chime_messaging.events import Event, SessionStopped
+from chime_messaging.events import Event
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -132,8 +132,7 @@ class Subscription:
     def overflow(self, event: Event) -> None:
         """Apply the policy to an event that found the mailbox full."""
         queue = self.queue
-        if isinstance(event, SessionStopped):
-            # The one terminal event is promised to everybody, so it may take one place too many.
+        if event.is_terminal:
             queue.append(event)
             return
         self._dropped += 1

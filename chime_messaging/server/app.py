@@ -1,7 +1,7 @@
 """The ASGI application: HTTP in, HTTP out, and nothing in between but the dispatcher.
 
-There is no framework on this path: the routes come from the service models, and the two pages beside them
-(``/metrics``, ``/healthz``) need no routing. Websockets do not come here; the listener takes them off uvicorn's hands.
+There is no framework on this path: the routes come from the service models, and the four pages beside them need no
+routing. Websockets do not come here; the listener takes them off uvicorn's hands.
 """
 
 from __future__ import annotations
@@ -12,8 +12,13 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import msgspec
+
 from chime_messaging.server import faults
+from chime_messaging.server.configuration import LOCAL_REGION
 from chime_messaging.server.faults import Fault
+from chime_messaging.server.meetings.ingestion import ClientEvents
+from chime_messaging.server.meetings.placement import INGESTION_PATH, NEAREST_MEDIA_REGION_PATH
 from chime_messaging.server.metrics import CONTENT_TYPE, Metrics
 from chime_messaging.server.rest import errors
 from chime_messaging.server.rest.dispatch import Answer, Dispatcher, Request, new_request_id
@@ -27,6 +32,7 @@ Headers = list[tuple[bytes, bytes]]
 BODY_TIMEOUT = 30.0
 """Seconds a client has to send a body that does not come at once."""
 _MAX_DISCARDED = 16 * MAX_BODY_BYTES
+_JSON = (b"content-type", b"application/json")
 
 _log = logging.getLogger("chime_messaging.server.requests")
 
@@ -52,11 +58,29 @@ _PREFLIGHT: Headers = [
 
 
 class App:
-    """Serves the REST operations of all three services, ``/metrics`` and ``/healthz``."""
+    """Serves the REST operations of all three services and the pages beside them.
 
-    def __init__(self, dispatcher: Dispatcher, metrics: Metrics) -> None:
+    These are ``/metrics`` and ``/healthz``; what clients of meetings use without credentials: the nearest media region
+    and the place for their events.
+
+    Args:
+        dispatcher: answers the operations.
+        metrics: counts them.
+        client_events: takes what clients report.
+        region: the one media region there is.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        client_events: ClientEvents | None = None,
+        region: str = LOCAL_REGION,
+    ) -> None:
         self._dispatcher = dispatcher
         self._metrics = metrics
+        self._client_events = client_events or ClientEvents()
+        self._region = msgspec.json.encode({"region": region})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -69,8 +93,27 @@ class App:
             await _send(send, 200, [*_CORS, (b"content-type", CONTENT_TYPE.encode())], self._metrics.render())
         elif method == "GET" and scope["path"] == "/healthz":
             await _send(send, 200, [*_CORS, (b"content-type", b"text/plain")], b"ok")
+        elif method == "GET" and scope["path"] == NEAREST_MEDIA_REGION_PATH:
+            await _send(send, 200, [*_CORS, _JSON], self._region)
+        elif method == "POST" and scope["path"].rstrip("/") == INGESTION_PATH:
+            await self._ingest(receive, send)
         else:
             await self._operate(scope, receive, send)
+
+    async def _ingest(self, receive: Receive, send: Send) -> None:
+        """Take a report of client events: by fetch, or by a beacon that has its token in the body."""
+        unread = True
+        try:
+            body = await _read(receive)
+            if body is None:
+                return
+            unread = False
+            self._client_events.take(body)
+        except Fault as fault:
+            answer = _refuse(fault)
+            await _send(send, answer.status, _headers(answer, closing=unread), answer.body)
+        else:
+            await _send(send, 200, [*_CORS, _JSON], b"{}")
 
     async def _operate(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -141,7 +184,7 @@ def _refuse(fault: Fault) -> Answer:
 def _headers(answer: Answer, *, closing: bool) -> Headers:
     headers = [*_CORS, (b"x-amzn-requestid", answer.request_id.encode())]
     if answer.status != 204:
-        headers.append((b"content-type", b"application/json"))
+        headers.append(_JSON)
     if answer.error is not None:
         headers.append((b"x-amzn-errortype", answer.error.encode()))
     if answer.retry_after is not None:

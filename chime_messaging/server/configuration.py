@@ -46,6 +46,11 @@ class ServerConfiguration:
     ping_interval: float = 20.0
     ping_timeout: float = 20.0
     """Idle sockets that do not answer a ping in this time are dropped."""
+    signaling_ping_interval: float = 10.0
+    signaling_ping_grace: float = 10.0
+    """An attendee whose client does not answer a ping of its meeting in this time is disconnected (1006)."""
+    reconnect_grace: float = 15.0
+    """How long an attendee whose connection was lost stays present for the others; then it counts as dropped."""
     coalesce: float = 0.005
     """Longest time a message may wait to share a write with others, under load; 0 on an idle socket."""
     write_buffer: int = 4 << 20

@@ -66,6 +66,69 @@ class Sockets(Protocol):
         """Accept the next new sockets, then close them."""
 
 
+class Meetings(Protocol):
+    """What the live meetings offer for faults, on the server's event loop. None stands for every attendee."""
+
+    def close(self, attendee_id: str | None, code: int, reason: str = "") -> object:
+        """Close sockets with a code."""
+
+    def abort(self, attendee_id: str | None = None) -> object:
+        """Reset the TCP connections."""
+
+    def send_raw(self, attendee_id: str | None, data: bytes) -> object:
+        """Send one binary message as it is."""
+
+    def hold_joins(self, hold: bool) -> object:
+        """Take JOINs and do not answer them."""
+
+    def refuse(self, code: int, times: int = 1, reason: str = "") -> object:
+        """Close the sockets of the next JOINs."""
+
+    def throttle(self, times: int) -> object:
+        """Return the next data messages to their senders."""
+
+
+class MeetingControl:
+    """Faults of meetings, as ``server.control.meetings``. Every method waits for one turn of the server's loop.
+
+    Args:
+        meetings: the live meetings.
+        call: runs a function on the server's loop and blocks until it is done.
+        call_async: the same without blocking the caller's loop.
+    """
+
+    def __init__(
+        self, meetings: Meetings, call: Callable[..., Any], call_async: Callable[..., Awaitable[Any]]
+    ) -> None:
+        self._meetings = meetings
+        self._call = call
+        self._call_async = call_async
+
+    async def close(self, attendee_id: str | None = None, code: int = 4500, reason: str = "") -> None:
+        """Close the sockets of an attendee, or all, with a close code. Official clients come back after 45xx."""
+        await self._call_async(self._meetings.close, attendee_id, code, reason)
+
+    def abort(self, attendee_id: str | None = None) -> None:
+        """Reset the TCP connections of an attendee, or of all: no close frame, which clients see as 1006."""
+        self._call(self._meetings.abort, attendee_id)
+
+    def send_raw(self, attendee_id: str | None, data: bytes) -> None:
+        """Send a binary message of one's own to an attendee that has joined (None: to all)."""
+        self._call(self._meetings.send_raw, attendee_id, data)
+
+    def hold_joins(self, hold: bool = True) -> None:
+        """Take JOINs and do not answer them: JOIN_ACK does not come until this is switched off."""
+        self._call(self._meetings.hold_joins, hold)
+
+    def refuse(self, code: int, times: int = 1, reason: str = "") -> None:
+        """Close the sockets of the next JOINs with a code, whatever their tokens are."""
+        self._call(self._meetings.refuse, code, times, reason)
+
+    def throttle(self, times: int = 1) -> None:
+        """Return the next data messages to their senders as throttled; 0 ends it."""
+        self._call(self._meetings.throttle, times)
+
+
 class Control:
     """The handle on a running server's faults.
 
@@ -74,6 +137,7 @@ class Control:
     Args:
         failures: shared with the REST layer.
         sockets: the broker.
+        meetings: the live meetings.
         call: runs a function on the server's loop and blocks until it is done.
         call_async: the same without blocking the caller's loop.
     """
@@ -82,11 +146,14 @@ class Control:
         self,
         failures: PlannedFailures,
         sockets: Sockets,
+        meetings: Meetings,
         call: Callable[..., Any],
         call_async: Callable[..., Awaitable[Any]],
     ) -> None:
         self._failures = failures
         self._sockets = sockets
+        self.meetings = MeetingControl(meetings, call, call_async)
+        """Faults of the signalling of meetings."""
         self._call = call
         self._call_async = call_async
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 class Fault(Exception):
     """An error answer: the exception shape's name and the message the client sees."""
 
-    def __init__(self, name: str, message: str) -> None:
+    def __init__(self, name: str, message: str, **members: str) -> None:
         super().__init__(name, message)
         self.name = name
         """Shape name, for example ``ForbiddenException``; sent as ``x-amzn-ErrorType``."""
         self.message = message
+        self.members = members
+        """What the body has beside Code and Message, for example ``ResourceName``."""
 
 
 def bad_request(message: str) -> Fault:

@@ -7,6 +7,7 @@ leave in one piece, where uvicorn makes two: sending a piece is a sixth of what 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -48,6 +49,32 @@ class _JoinedWrites:
             self._transport.write(data)
 
 
+class WebSocketRoutes:
+    """Which protocol takes an upgrade. Goes into uvicorn's ``ws=``, with `HttpConnection` as ``http=``.
+
+    Args:
+        factories: makers of protocols, by the beginning of the paths they serve.
+        fallback: for every other path.
+    """
+
+    def __init__(
+        self, factories: Mapping[str, Callable[..., asyncio.Protocol]], fallback: Callable[..., asyncio.Protocol]
+    ) -> None:
+        self._factories = factories
+        self._fallback = fallback
+
+    def find(self, target: str) -> Callable[..., asyncio.Protocol]:
+        """Return the maker of the protocol for a request target."""
+        for beginning, factory in self._factories.items():
+            if target.startswith(beginning):
+                return factory
+        return self._fallback
+
+    def __call__(self, **options: Any) -> asyncio.Protocol:
+        """Make a protocol where uvicorn does not ask for a path."""
+        return self._fallback(**options)
+
+
 class HttpConnection(HttpToolsProtocol):
     """One HTTP connection. A head that is too large is answered with 400; one that takes too long gets no answer."""
 
@@ -87,6 +114,10 @@ class HttpConnection(HttpToolsProtocol):
         """Hand the connection over; the websocket has clocks of its own."""
         self._unwatch()
         self.transport = self._wire
+        routes: Any = self.config.ws_protocol_class
+        if isinstance(routes, WebSocketRoutes):
+            factory: Any = routes.find(self.url.decode("latin-1"))
+            self.ws_protocol_class = factory
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:

@@ -29,6 +29,7 @@ from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.control import Control
 from chime_messaging.server.environment import client_environment
 from chime_messaging.server.serving import Node, new_event_loop, running
+from chime_messaging.server.transcription import Transcriber
 
 
 class LocalServer:
@@ -130,6 +131,23 @@ class LocalServer:
         """What stands in for Lambda functions and Lex bots."""
         return self.node.processors
 
+    def transcribe_with(self, transcriber: Transcriber | None) -> None:
+        """Have a function transcribe the meetings that StartMeetingTranscription names.
+
+        Args:
+            transcriber: async; runs on the server's event loop, once per meeting, until it is cancelled. None: nobody.
+        """
+        node = self.node
+        assert self._portal is not None
+        self._portal.call(node.transcription.plug, transcriber)
+
+    def client_events(self) -> list[Mapping[str, Any]]:
+        """Read the latest events that clients of meetings posted to the EventIngestionUrl, oldest first."""
+        node = self.node
+        assert self._portal is not None
+        events: list[Mapping[str, Any]] = self._portal.call(list, node.client_events.latest)
+        return events
+
     def streamed(self, stream: str) -> list[Mapping[str, Any]]:
         """Read the latest records of a stream, by the name in its Kinesis ARN, oldest first."""
         node = self.node
@@ -200,4 +218,4 @@ def _control(portal: BlockingPortal, node: Node) -> Control:
     async def call_async(function: Callable[..., Any], *arguments: Any) -> Any:
         return await anyio.to_thread.run_sync(portal.call, function, *arguments)
 
-    return Control(node.failures, node.broker, portal.call, call_async)
+    return Control(node.failures, node.broker, node.live, portal.call, call_async)

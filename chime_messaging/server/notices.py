@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from chime_messaging.server.live_meeting import AttendeeSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +129,92 @@ class Attach:
     """CHANNEL_DETAILS frames for this socket alone."""
 
 
-Notice = Deliver | Join | Leave | Dissolve | Disconnect | Attach | Stream | Invoke | Streams
+@dataclass(frozen=True, slots=True)
+class MeetingEnded:
+    """A meeting is over, by DeleteMeeting or by itself: its attendees are told, then their sockets close."""
+
+    meeting_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttendeeRemoved:
+    """An attendee was deleted: its sockets close."""
+
+    meeting_id: str
+    attendee_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilitiesChanged:
+    """Attendees of a meeting may send or receive something else from now on."""
+
+    meeting_id: str
+    attendee_ids: tuple[str, ...]
+    audio: str
+    """``SendReceive``, ``Send``, ``Receive`` or ``None``."""
+    video: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingMessage:
+    """A data message from the service itself, for everybody in a meeting; it is not kept for those who join later."""
+
+    meeting_id: str
+    topic: str
+    """May begin with ``aws:``, which attendees cannot send."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionStarted:
+    """A meeting is transcribed from now on, or in another way than before."""
+
+    meeting_id: str
+    configuration: str
+    """JSON text of the TranscriptionConfiguration."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionStopped:
+    """A meeting is not transcribed any more."""
+
+    meeting_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """The token of an attendee is good: its socket enters the meeting.
+
+    It is a notice so that the end of the meeting, or of the attendee, comes to the socket if it is committed later.
+    """
+
+    socket: AttendeeSocket
+    meeting_id: str
+    primary_meeting_id: str | None
+    """The meeting that this one replicates."""
+    attendee_id: str
+    """Ends in ``#content`` for a content share."""
+    external_user_id: str
+    promotion: bool = False
+    """Whether an attendee of a replica meeting is to speak in this meeting, rather than to enter it."""
+
+
+Notice = (
+    Deliver
+    | Join
+    | Leave
+    | Dissolve
+    | Disconnect
+    | Attach
+    | Stream
+    | Invoke
+    | Streams
+    | MeetingEnded
+    | AttendeeRemoved
+    | CapabilitiesChanged
+    | MeetingMessage
+    | TranscriptionStarted
+    | TranscriptionStopped
+    | Admit
+)

@@ -28,6 +28,8 @@ class Call:
     """Who asks. Known to exist and of the right kind, except with `Authorization.TRUST`; None where none is taken."""
     tx: Transaction
     configuration: ServerConfiguration
+    host: str = ""
+    """Host, or host and port, under which the client knows this server: what URLs in the answer begin with."""
 
     @property
     def now(self) -> int:

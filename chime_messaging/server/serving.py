@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -21,22 +21,30 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from chime_messaging.server import identity, messaging, tls
+from chime_messaging.server import identity, meetings, messaging, tls
 from chime_messaging.server.app import App
 from chime_messaging.server.broker import MAX_CONNECTIONS_PER_USER, Broker
 from chime_messaging.server.callbacks import CallbackRunner, ProcessorRegistry
 from chime_messaging.server.configuration import ServerConfiguration
-from chime_messaging.server.connections import Connection, Listener
+from chime_messaging.server.connections import Listener
 from chime_messaging.server.control import PlannedFailures
-from chime_messaging.server.http import HttpConnection
+from chime_messaging.server.http import HttpConnection, WebSocketRoutes
 from chime_messaging.server.janitor import Janitor
+from chime_messaging.server.live_meetings import LiveMeetings
+from chime_messaging.server.meeting_attendance import AttendanceRecorder
+from chime_messaging.server.meetings.attendance import disconnect_all
+from chime_messaging.server.meetings.ingestion import ClientEvents
+from chime_messaging.server.meetings.placement import SIGNALING_PATH
 from chime_messaging.server.metrics import Metrics
 from chime_messaging.server.notices import Notice
 from chime_messaging.server.prefetch import channel_details
 from chime_messaging.server.quotas import Limiter
 from chime_messaging.server.rest.dispatch import Dispatcher
+from chime_messaging.server.signaling import SignalingListener
 from chime_messaging.server.store.database import Database
 from chime_messaging.server.streams import StreamingSink
+from chime_messaging.server.transcription import TranscriptionRunner
+from chime_messaging.server.websocket import WebSocket
 
 if sys.platform == "win32":
     new_event_loop = asyncio.new_event_loop
@@ -62,16 +70,24 @@ class Node:
     ca_path: Path | None
     """Certificate of the authority to trust, with TLS."""
     broker: Broker
+    live: LiveMeetings
+    """Who is connected to which meeting."""
     sink: StreamingSink
     """What app instances stream."""
     processors: ProcessorRegistry
     """What stands in for Lambda functions and Lex bots."""
     failures: PlannedFailures
     metrics: Metrics
+    transcription: TranscriptionRunner
+    """Who transcribes meetings."""
+    client_events: ClientEvents
+    """What clients of meetings reported."""
 
 
 def serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> None:
-    """Run a server until SIGTERM or SIGINT, then stop it cleanly: sockets close with 1012, commits are finished.
+    """Run a server until SIGTERM or SIGINT, then stop it cleanly: sockets close, commits are finished.
+
+    Messaging sessions are closed with 1012, signalling ones with 4503: the official clients of both come back then.
 
     Args:
         configuration: of the server.
@@ -110,53 +126,84 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
             coalesce=configuration.coalesce,
             max_connections=MAX_CONNECTIONS_PER_USER if configuration.quotas else None,
         )
-        outlets = _Outlets(broker)
+        live = _live_meetings(configuration)
+        outlets = _Outlets(broker, live)
         database = await stack.enter_async_context(Database(configuration.database, on_commit=outlets.apply))
         sink = await stack.enter_async_context(StreamingSink(configuration.streaming_path, database))
         processors = ProcessorRegistry(configuration.processors)
         callbacks = CallbackRunner(database, processors, timeout=configuration.flow_timeout)
         await stack.enter_async_context(callbacks)
-        outlets.others += (sink.apply, callbacks.apply)
+        await database.run(disconnect_all)
+        recorder = await stack.enter_async_context(AttendanceRecorder(database))
+        live.on_attendance = recorder.note
+        transcription = TranscriptionRunner(database, lambda notice: outlets.apply([notice]))
+        await stack.enter_async_context(transcription)
+        outlets.others += (sink.apply, callbacks.apply, transcription.apply)
         await stack.enter_async_context(Janitor(database))
         limiter = Limiter() if configuration.quotas else None
-        metrics, failures = Metrics(), PlannedFailures()
+        metrics, failures, client_events = Metrics(), PlannedFailures(), ClientEvents()
         _watch(metrics, broker, database, sink, callbacks)
+        _watch_signaling(metrics, live)
+        _watch_meetings(metrics, transcription, client_events)
         dispatcher = Dispatcher(configuration, database, limiter=limiter, failures=failures)
         listener = Listener(configuration, database, broker, limiter=limiter, prefetch=channel_details)
         context = certificate.context if certificate else None
-        await stack.enter_async_context(_listening(App(dispatcher, metrics), listener, broker, sockets, context))
+        app = App(dispatcher, metrics, client_events, configuration.region)
+        signaling = SignalingListener(configuration, database, live)
+        routes = WebSocketRoutes({SIGNALING_PATH: signaling}, fallback=listener)
+        stops = (broker.shutdown, live.shutdown)
+        await stack.enter_async_context(_listening(app, routes, stops, sockets, context))
         yield Node(
             url=f"{'https' if certificate else 'http'}://{_authority(configuration.host, port)}",
             port=port,
             ca_path=certificate.ca_path if certificate else None,
             broker=broker,
+            live=live,
             sink=sink,
             processors=callbacks.processors,
             failures=failures,
             metrics=metrics,
+            transcription=transcription,
+            client_events=client_events,
         )
 
 
 class _Outlets:
     """Who hears of a commit: the sockets first, then what streams and calls."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, live: LiveMeetings) -> None:
         self._broker = broker
+        self._live = live
         self.others: tuple[Callable[[Notice], None], ...] = ()
 
     def apply(self, notices: list[Notice]) -> None:
         self._broker.apply(notices)
+        self._live.apply(notices)
         for take in self.others:
             for notice in notices:
                 take(notice)
 
 
+def _live_meetings(configuration: ServerConfiguration) -> LiveMeetings:
+    return LiveMeetings(
+        asyncio.get_running_loop(),
+        coalesce=configuration.coalesce,
+        quotas=configuration.quotas,
+        reconnect_grace=configuration.reconnect_grace,
+        ping_interval=configuration.signaling_ping_interval,
+    )
+
+
 @cache
 def register_handlers() -> None:
     """Import every module that registers handlers, and with them the tables they need."""
-    for room in (identity, messaging):
+    for room in (identity, messaging, meetings):
         for module in pkgutil.iter_modules(room.__path__):
             importlib.import_module(f"{room.__name__}.{module.name}")
+
+
+Stops = Sequence[Callable[[], Coroutine[Any, Any, None]]]
+"""What closes the websockets of each kind."""
 
 
 class _Connections(set[Any]):
@@ -179,12 +226,12 @@ class _Connections(set[Any]):
 
 @asynccontextmanager
 async def _listening(
-    app: App, listener: Listener, broker: Broker, sockets: list[socket.socket], context: Any
+    app: App, routes: WebSocketRoutes, stops: Stops, sockets: list[socket.socket], context: Any
 ) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
         http=HttpConnection,
-        ws=listener,  # type: ignore[arg-type]  # called like the protocol class it stands for
+        ws=routes,  # type: ignore[arg-type]  # called like the protocol class it stands for
         interface="asgi3",
         lifespan="off",
         log_config=None,
@@ -209,19 +256,19 @@ async def _listening(
         finally:
             for server in servers:
                 server.close()
-            await _drain(state, connections, broker)
+            await _drain(state, connections, stops)
             dates.cancel()
 
 
-async def _drain(state: ServerState, connections: _Connections, broker: Broker) -> None:
+async def _drain(state: ServerState, connections: _Connections, stops: Stops) -> None:
     """Let requests finish, then close the websockets, so that they still get what the last requests did."""
     for connection in list(connections):
-        if not isinstance(connection, Connection):
+        if not isinstance(connection, WebSocket):
             connection.shutdown()
     if state.tasks:
         await asyncio.wait(set(state.tasks), timeout=DRAIN_TIMEOUT)
-    await broker.shutdown()
-    stalled = [connection for connection in connections if not isinstance(connection, Connection)]
+    await asyncio.gather(*(stop() for stop in stops))
+    stalled = [connection for connection in connections if not isinstance(connection, WebSocket)]
     if stalled:
         _log.warning("%d requests had not come to their end when the server stopped", len(stalled))
         for connection in stalled:
@@ -280,3 +327,29 @@ def _watch(
     metrics.watch_gauge("chime_store_waiting", "Calls that wait for the store.", lambda: database.waiting)
     metrics.watch_counter("chime_drops_streaming", "Streamed records lost.", lambda: sink.dropped)
     metrics.watch_counter("chime_drops_callbacks", "Bot invocations lost.", lambda: callbacks.dropped)
+
+
+def _watch_meetings(metrics: Metrics, transcription: TranscriptionRunner, client_events: ClientEvents) -> None:
+    metrics.watch_gauge("chime_transcriptions", "Meetings a transcriber works on.", lambda: transcription.running)
+    metrics.watch_counter("chime_client_events", "Events that clients reported.", lambda: client_events.events)
+    metrics.watch_counter("chime_client_reports", "Reports of client events taken.", lambda: client_events.posts)
+    metrics.watch_counter(
+        "chime_client_reports_refused", "Reports of client events refused.", lambda: client_events.refused
+    )
+
+
+def _watch_signaling(metrics: Metrics, live: LiveMeetings) -> None:
+    counters = live.counters
+    metrics.watch_gauge("chime_signaling_sockets", "Signalling websockets open now.", lambda: live.connections)
+    metrics.watch_gauge("chime_meetings", "Live meetings.", lambda: live.meetings)
+    metrics.watch_gauge("chime_attendees", "Attendees connected.", lambda: live.attendees)
+    metrics.watch_counter("chime_joins", "JOINs answered.", lambda: counters.joins)
+    metrics.watch_counter("chime_joins_refused", "JOINs refused.", lambda: counters.refused)
+    metrics.watch_counter("chime_attendees_dropped", "Attendees who did not come back.", lambda: counters.dropped)
+    metrics.watch_counter("chime_data_messages", "Data messages delivered.", lambda: counters.messages)
+    metrics.watch_counter("chime_data_throttled", "Data messages returned.", lambda: counters.throttled)
+    metrics.watch_counter("chime_data_rejected", "Sockets closed for data messages.", lambda: counters.rejected)
+    metrics.watch_counter("chime_signaling_deliveries", "Shared frames given.", lambda: counters.deliveries)
+    metrics.watch_counter("chime_signaling_skipped", "Frames not understood.", lambda: counters.skipped)
+    metrics.watch_counter("chime_drops_slow_signaling", "Slow readers closed.", lambda: counters.slow)
+    metrics.watch_counter("chime_drops_silent_signaling", "No answer to a ping.", lambda: counters.silent)

@@ -1,15 +1,15 @@
 """The server's side of one websocket, below any session: upgrade, control frames, deadlines, slow readers.
 
 It stands in uvicorn's ``ws=`` place, but is no ASGI application: frames that many sockets share are written to the
-transport as they are. Clients of this service send nothing, so whatever they say is read, checked and dropped.
+transport as they are. Clients of messaging sessions send nothing: what they say is read, checked and dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
 
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
@@ -17,6 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 MAX_INCOMING = 4096
 """Bytes of a message that a client may send; larger ones end the connection with 1009."""
@@ -28,6 +29,7 @@ TRY_AGAIN_LATER = 1013
 _INTERNAL_ERROR = 1011
 _NO_STATUS = 1005
 _NOT_SENDABLE = frozenset({1006, 1015})
+_MESSAGES = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 _MAX_REASON = 123
 
 _log = logging.getLogger(__name__)
@@ -41,19 +43,21 @@ def frame(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
 class WebSocket(asyncio.Protocol):
     """One websocket, from the upgrade request to the end of its TCP connection.
 
-    Subclasses say what it is for: `accepts`, `opened`, `detached` and `lost`.
+    Subclasses say what it is for: `accepts`, `opened`, `received`, `detached` and `lost`.
 
     Args:
         server_state: uvicorn's; its shutdown closes every socket in ``connections``.
-        ping_interval: seconds between pings.
+        ping_interval: seconds between pings; None if the subclass looks after silent peers itself.
         ping_timeout: seconds a pong may take.
         write_buffer: bytes the peer may be behind.
+        max_incoming: bytes of the largest message the peer may send.
     """
 
     __slots__ = (
         "_allowance",
         "_connections",
         "_detached",
+        "_fragments",
         "_loop",
         "_ping_interval",
         "_ping_timeout",
@@ -65,11 +69,20 @@ class WebSocket(asyncio.Protocol):
         "write",
     )
 
+    SLOW_CODE: ClassVar[int] = TRY_AGAIN_LATER
+    """Close code of a reader that is too slow."""
+
     write: Callable[[bytes], None]
     """Queue framed bytes; never blocks, and never after `close`."""
 
     def __init__(
-        self, server_state: ServerState, *, ping_interval: float, ping_timeout: float, write_buffer: int
+        self,
+        server_state: ServerState,
+        *,
+        ping_interval: float | None,
+        ping_timeout: float,
+        write_buffer: int,
+        max_incoming: int = MAX_INCOMING,
     ) -> None:
         self._connections = cast("set[Any]", server_state.connections)
         self._ping_interval = ping_interval
@@ -78,10 +91,13 @@ class WebSocket(asyncio.Protocol):
         self._allowance = 0
         self._waiting_for_pong = False
         self._detached = False
+        self._fragments: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
-        self._protocol = ServerProtocol(max_size=MAX_INCOMING, logger=_log)
+        self._protocol = ServerProtocol(
+            max_size=max_incoming, logger=_log, select_subprotocol=lambda _, offered: self.select_subprotocol(offered)
+        )
         self._protocol.debug = False  # it would log the request line, and that holds a signature
 
     # What a subclass decides
@@ -90,9 +106,16 @@ class WebSocket(asyncio.Protocol):
         """Whether a websocket is offered at this path."""
         raise NotImplementedError
 
+    def select_subprotocol(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Choose among the subprotocols that the client offers; None goes on without one."""
+        return None
+
     def opened(self, target: str, headers: Headers) -> None:
         """The upgrade is done. `target` is the raw request target: path and query."""
         raise NotImplementedError
+
+    def received(self, message: bytes) -> None:
+        """A whole message has come, text or binary. Not called once `closed`."""
 
     def detached(self) -> None:
         """Nothing may be written any more: the closing handshake begins, or the connection is gone."""
@@ -156,8 +179,12 @@ class WebSocket(asyncio.Protocol):
         for event in self._protocol.events_received():
             if isinstance(event, Request):
                 self._handshake(event)
-            elif isinstance(event, Frame) and event.opcode is Opcode.PONG:
+            elif not isinstance(event, Frame):
+                continue
+            elif event.opcode is Opcode.PONG:
                 self._answered()
+            elif event.opcode in _MESSAGES:
+                self._collect(event)
         self._send()
 
     def eof_received(self) -> None:
@@ -195,8 +222,23 @@ class WebSocket(asyncio.Protocol):
         self._protocol.send_response(response)
         self._send()
         if response.status_code == 101:
-            self._set_timer(self._ping_interval, self._ping)
+            if self._ping_interval is None:
+                self._set_timer(0.0, None)
+            else:
+                self._set_timer(self._ping_interval, self._ping)
             self.opened(request.path, request.headers)
+
+    def _collect(self, event: Frame) -> None:
+        """Make messages of frames. `ServerProtocol` bounds the sum of the fragments."""
+        if self._detached:
+            return
+        if event.fin and not self._fragments:
+            self.received(bytes(event.data))
+            return
+        self._fragments.append(bytes(event.data))
+        if event.fin:
+            message, self._fragments = b"".join(self._fragments), []
+            self.received(message)
 
     def _send(self) -> None:
         """Write what the protocol has to say: handshake, control frames, the end."""
@@ -241,7 +283,8 @@ class WebSocket(asyncio.Protocol):
         if self._detached or not self._waiting_for_pong:
             return
         self._waiting_for_pong = False
-        self._set_timer(self._ping_interval, self._ping)
+        if self._ping_interval is not None:
+            self._set_timer(self._ping_interval, self._ping)
         if self._allowance:
             self._allowance = 0
             self._limit_buffer()
@@ -249,7 +292,7 @@ class WebSocket(asyncio.Protocol):
     def _too_slow(self) -> None:
         if not self._detached:
             self.slow()
-            self.close(TRY_AGAIN_LATER, "the reader is too slow")
+            self.close(self.SLOW_CODE, "the reader is too slow")
 
     def _limit_buffer(self) -> None:
         if self._transport is not None:

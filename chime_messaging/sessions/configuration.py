@@ -106,14 +106,14 @@ class MessagingSessionConfiguration:
 
     def _check_durations(self) -> None:
         for name in ("reconnect_fixed_wait", "reconnect_short_backoff", "reconnect_long_backoff"):
-            _require_seconds(name, getattr(self, name), zero=True)
+            require_seconds(name, getattr(self, name), zero=True)
         for name in ("connect_timeout", "establish_timeout", "ping_timeout"):
-            _require_seconds(name, getattr(self, name), zero=False)
+            require_seconds(name, getattr(self, name), zero=False)
         for name in ("ping_interval", "idle_timeout"):
             if getattr(self, name) is not None:
-                _require_seconds(name, getattr(self, name), zero=False)
+                require_seconds(name, getattr(self, name), zero=False)
         if self.reconnect_timeout is not None:
-            _require_seconds("reconnect_timeout", self.reconnect_timeout, zero=True)
+            require_seconds("reconnect_timeout", self.reconnect_timeout, zero=True)
         if self.reconnect_long_backoff < self.reconnect_short_backoff:
             raise ConfigurationError("reconnect_long_backoff", "is shorter than reconnect_short_backoff")
 
@@ -121,7 +121,12 @@ class MessagingSessionConfiguration:
         object.__setattr__(self, name, value)
 
 
-def _require_seconds(name: str, value: object, *, zero: bool) -> None:
+def require_seconds(name: str, value: object, *, zero: bool) -> None:
+    """Check a duration: a finite number, not negative, and 0 only where `zero` says so.
+
+    Raises:
+        ConfigurationError: naming the setting.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ConfigurationError(name, f"must be a number of seconds, is {value!r}")
     if value < 0 or (value == 0 and not zero):

@@ -6,6 +6,7 @@ fragments are its own business.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 MAX_FRAMES = 64
@@ -54,8 +55,10 @@ class Transport(Protocol):
 class Connector(Protocol):
     """Opens transports."""
 
-    async def connect(self, url: str, *, timeout: float) -> Transport:
+    async def connect(self, url: str, *, timeout: float, subprotocols: Sequence[str] = ()) -> Transport:
         """Open a connection to a ``wss://`` or ``ws://`` URL within `timeout` seconds.
+
+        `subprotocols` are offered in their order. One of them may be a secret: they appear in no error and no log.
 
         Raises:
             ConnectError: if it was refused; `status` holds the HTTP status of a refused upgrade.

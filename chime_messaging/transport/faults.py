@@ -11,7 +11,7 @@ never. After the last step everything passes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -203,14 +203,15 @@ class FaultyConnector:
         self._inner = inner
         self._script = script
 
-    async def connect(self, url: str, *, timeout: float) -> FaultyTransport:
+    async def connect(self, url: str, *, timeout: float, subprotocols: Sequence[str] = ()) -> FaultyTransport:
         """Open a connection unless the script refuses it; see `Connector.connect`."""
         refusal = self._script.for_connect()
         if refusal is not None:
             await checkpoint()
             problem = "connection refused" if refusal.status is None else f"HTTP {refusal.status}"
             raise ConnectError("script", problem, status=refusal.status)
-        return FaultyTransport(await self._inner.connect(url, timeout=timeout), self._script)
+        transport = await self._inner.connect(url, timeout=timeout, subprotocols=subprotocols)
+        return FaultyTransport(transport, self._script)
 
 
 def _positive(field: str, value: int) -> None:

@@ -1,8 +1,8 @@
 """Bytes of a websocket to messages and back, without IO: the `websockets` state machine with a short cut in front.
 
-Nearly everything a server sends is a complete, unfragmented, unmasked text frame, and a state machine in Python costs
+Nearly everything a server sends is a complete, unfragmented, unmasked data frame, and a state machine in Python costs
 several times more for one of those than cutting it out of the buffer. So `take` walks the buffer from frame to frame:
-such text frames are handed out directly, and every other frame is given to the state machine, whole. The state
+such data frames are handed out directly, and every other frame is given to the state machine, whole. The state
 machine therefore always stands between two frames, and everything that is hard about websockets (the handshake,
 control frames, fragments, closing, protocol errors) is decided by it alone.
 """
@@ -10,10 +10,12 @@ control frames, fragments, closing, protocol errors) is decided by it alone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
+from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from chime_messaging.errors import ConnectionClosed
@@ -24,6 +26,7 @@ MAX_RESPONSE_BYTES = 1 << 16
 """An answer to the upgrade whose head is longer is not one."""
 
 _TEXT = 0x81  # FIN and opcode 1
+_BINARY = 0x82
 _DATA = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82})
 _CONTROL = frozenset({0x88, 0x89, 0x8A})
 _MAX_CONTROL_BYTES = 125
@@ -44,6 +47,7 @@ class ClientFraming:
         uri: where to connect.
         max_size: bytes of the largest message; a larger one fails the connection with 1009.
         user_agent: header of the upgrade request.
+        subprotocols: offered in this order; the server may choose one or none.
     """
 
     __slots__ = (
@@ -58,8 +62,9 @@ class ClientFraming:
         "_protocol",
     )
 
-    def __init__(self, uri: WebSocketURI, *, max_size: int, user_agent: str) -> None:
-        self._protocol = ClientProtocol(uri, max_size=max_size, logger=_quiet)
+    def __init__(self, uri: WebSocketURI, *, max_size: int, user_agent: str, subprotocols: Sequence[str] = ()) -> None:
+        offered = [Subprotocol(name) for name in subprotocols] or None
+        self._protocol = ClientProtocol(uri, subprotocols=offered, max_size=max_size, logger=_quiet)
         request = self._protocol.connect()
         request.headers["User-Agent"] = user_agent
         self._protocol.send_request(request)
@@ -146,19 +151,22 @@ class ClientFraming:
         if not self._missing:
             while len(frames) < MAX_FRAMES:
                 if self.open and not self._fragments:
-                    self._cut_texts(frames)
+                    self._cut(frames)
                 if len(frames) == MAX_FRAMES or not self._take_other(frames):
                     break
         return frames
 
-    def _cut_texts(self, frames: list[str | bytes]) -> None:
-        """Cut complete text frames out of the buffer, up to the first frame that is something else."""
+    def _cut(self, frames: list[str | bytes]) -> None:
+        """Cut complete data frames out of the buffer, up to the first frame that is something else."""
         buffer, position, limit = self._buffer, self._position, self._limit
         end = len(buffer)
         try:
             for _ in range(MAX_FRAMES - len(frames)):
                 start = position + 4
-                if start > end or buffer[position] != _TEXT:
+                if start > end:
+                    break
+                first = buffer[position]
+                if first != _TEXT and first != _BINARY:
                     break
                 size = buffer[position + 1]
                 if size == 126:
@@ -170,7 +178,7 @@ class ClientFraming:
                 stop = start + size
                 if stop > end or size > limit:
                     break
-                frames.append(buffer[start:stop].decode())
+                frames.append(buffer[start:stop].decode() if first == _TEXT else buffer[start:stop])
                 position = stop
         except UnicodeDecodeError as exc:
             self._fail(exc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -38,6 +39,8 @@ class MemoryTransport:
     def __init__(self, incoming: _Pipe, outgoing: _Pipe) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
+        self.subprotocols: tuple[str, ...] = ()
+        """What the client offered; of connections that `MemoryConnector` makes."""
         self._peer: MemoryTransport | None = None
         self._closed: ConnectionClosed | None = None
 
@@ -112,11 +115,12 @@ class MemoryConnector:
         self._arrived = anyio.Event()
         self._refusal: ConnectError | None = None
 
-    async def connect(self, url: str, *, timeout: float) -> MemoryTransport:
+    async def connect(self, url: str, *, timeout: float, subprotocols: Sequence[str] = ()) -> MemoryTransport:
         """Wait until the connection is accepted; see `Connector.connect`."""
         if self._refusal is not None:
             raise ConnectError(self._refusal.host, self._refusal.problem, status=self._refusal.status)
         near, far = memory_pair(self._size)
+        near.subprotocols = far.subprotocols = tuple(subprotocols)
         accepted = anyio.Event()
         entry = (url, far, accepted)
         self._waiting.append(entry)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import ssl
+from collections.abc import Sequence
 
 import anyio
 from anyio.abc import ByteStream
@@ -275,11 +276,11 @@ class WebSocketConnector:
         self._write_timeout = write_timeout
         self._user_agent = user_agent
 
-    async def connect(self, url: str, *, timeout: float) -> WebSocketTransport:
+    async def connect(self, url: str, *, timeout: float, subprotocols: Sequence[str] = ()) -> WebSocketTransport:
         """Open a websocket; see `Connector.connect`. The time covers name lookup, TCP, TLS and the upgrade."""
         uri = _parse(url)
         host = _host(uri)
-        framing = ClientFraming(uri, max_size=self._max_size, user_agent=self._user_agent)
+        framing = ClientFraming(uri, max_size=self._max_size, user_agent=self._user_agent, subprotocols=subprotocols)
         with anyio.move_on_after(timeout):
             stream = await self._open(uri, host)
             try:

@@ -60,6 +60,7 @@ def test_only_faults_that_pass_are_marked_retryable() -> None:
         "ConnectError",
         "ConnectTimeoutError",
         "RequestTimeoutError",
+        "QueueFullError",
         "ConnectionClosed",
         "ThrottledError",
         "ServiceFailureError",

@@ -4,7 +4,7 @@ SigV4; for a reconnect the endpoint is looked up and the URL signed afresh.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -95,7 +95,7 @@ class RecordingConnector:
         self.queries: list[dict[str, list[str]]] = []
         self._connector = WebSocketConnector()
 
-    async def connect(self, url: str, *, timeout: float) -> Transport:
+    async def connect(self, url: str, *, timeout: float, subprotocols: Sequence[str] = ()) -> Transport:
         self.queries.append(parse_qs(urlsplit(url).query))
         return await self._connector.connect(url, timeout=timeout)
 

@@ -161,15 +161,16 @@ class Dispatcher:
         bearer = plan.bearer.read(headers)
         if self._limiter is not None:
             self._limiter.admit(plan.service, plan.operation, params, bearer.text if bearer else None)
-        return await self._database.run(lambda tx: self._perform(plan, handler, params, bearer, tx))
+        host = self._host(headers)
+        return await self._database.run(lambda tx: self._perform(plan, handler, params, bearer, tx, host))
 
     def _perform(
-        self, plan: _Plan, handler: Handler, params: dict[str, Any], bearer: Arn | None, tx: Transaction
+        self, plan: _Plan, handler: Handler, params: dict[str, Any], bearer: Arn | None, tx: Transaction, host: str
     ) -> dict[str, Any]:
         """On the store's thread, in the call's transaction."""
         if bearer is not None and self._configuration.authorization is not Authorization.TRUST:
             plan.bearer.admit(tx, bearer, params)
-        call = Call(plan.service, plan.operation, params, bearer, tx, self._configuration)
+        call = Call(plan.service, plan.operation, params, bearer, tx, self._configuration, host)
         if plan.token is None:
             return handler(call) or {}
         scope = bearer.text if bearer is not None else self._configuration.account
@@ -177,10 +178,13 @@ class Dispatcher:
 
     def _session_endpoint(self, params: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> dict[str, Any]:
         """GetMessagingSessionEndpoint: a bare host and port, as clients sign it into their URL."""
-        host = self._configuration.public_host or headers.get(b"host", b"").decode("latin-1")
-        host = host or f"{self._configuration.host}:{self._configuration.port}"
-        endpoint: dict[str, Any] = {"Url": host}
+        endpoint: dict[str, Any] = {"Url": self._host(headers)}
         return {"Endpoint": endpoint}
+
+    def _host(self, headers: Mapping[bytes, bytes]) -> str:
+        """Under what name clients are to call: the one configured, or the one this client has called."""
+        host = self._configuration.public_host or headers.get(b"host", b"").decode("latin-1")
+        return host or f"{self._configuration.host}:{self._configuration.port}"
 
     def _success(self, plan: _Plan, response: dict[str, Any], request_id: str) -> Answer:
         if plan.convert is not None:

@@ -72,7 +72,7 @@ def unavailable() -> Fault:
 def answer(service: str | None, fault: Fault, request_id: str) -> ErrorAnswer:
     """Write a fault in the form of a service; None where no service was found."""
     name = _MEETINGS_NAMES.get(fault.name, fault.name) if service == "meetings" else fault.name
-    content = {"Code": code_of(name), "Message": fault.message}
+    content = {"Code": code_of(name), "Message": fault.message, **fault.members}
     if service == "meetings":
         content["RequestId"] = request_id
     retry_after = "1" if status_of(service, name) == 503 else None

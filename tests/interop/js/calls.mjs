@@ -1,6 +1,7 @@
 // The unmodified AWS SDK v3 clients. One JSON call a line on stdin: {"service", "operation", "input"}; one answer a line.
 import readline from "node:readline";
 import * as identity from "@aws-sdk/client-chime-sdk-identity";
+import * as meetings from "@aws-sdk/client-chime-sdk-meetings";
 import * as messaging from "@aws-sdk/client-chime-sdk-messaging";
 
 const options = JSON.parse(process.argv[2]);
@@ -10,6 +11,7 @@ const settings = {
 const services = {
   messaging: [messaging, new messaging.ChimeSDKMessagingClient(settings)],
   identity: [identity, new identity.ChimeSDKIdentityClient(settings)],
+  meetings: [meetings, new meetings.ChimeSDKMeetingsClient(settings)],
 };
 
 for await (const line of readline.createInterface({ input: process.stdin })) {

@@ -10,6 +10,7 @@ import anyio
 from anyio.abc import SocketAttribute, SocketStream
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 QUIET = logging.Logger("peer", logging.CRITICAL)
 """Keeps the peer's own log out of what a test looks at."""
@@ -17,9 +18,9 @@ QUIET = logging.Logger("peer", logging.CRITICAL)
 Handler = Callable[[SocketStream], Awaitable[None]]
 
 
-async def upgrade(stream: SocketStream) -> Request:
+async def upgrade(stream: SocketStream, *subprotocols: str) -> Request:
     """Accept the websocket; nothing but raw bytes from here on."""
-    protocol = ServerProtocol(logger=QUIET)
+    protocol = ServerProtocol(logger=QUIET, subprotocols=[Subprotocol(name) for name in subprotocols] or None)
     while True:
         protocol.receive_data(await stream.receive())
         for event in protocol.events_received():

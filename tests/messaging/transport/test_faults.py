@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -32,7 +32,7 @@ class Dialer:
     def __init__(self) -> None:
         self.peers: list[MemoryTransport] = []
 
-    async def connect(self, url: str, *, timeout: float) -> Transport:
+    async def connect(self, url: str, *, timeout: float, subprotocols: Sequence[str] = ()) -> Transport:
         ours, theirs = memory_pair()
         self.peers.append(theirs)
         return ours

@@ -48,10 +48,11 @@ async def test_a_connector_hands_the_other_end_to_accept() -> None:
         async def serve() -> None:
             url, end = await connector.accept()
             assert url == "ws://host/connect"
+            assert end.subprotocols == ("chat", "token")
             await end.send("welcome")
 
         tasks.start_soon(serve)
-        transport = await connector.connect("ws://host/connect", timeout=1)
+        transport = await connector.connect("ws://host/connect", timeout=1, subprotocols=("chat", "token"))
         assert await transport.receive() == ["welcome"]
 
 

@@ -128,6 +128,38 @@ class TestConnecting:
             await closing(transport.receive)
         assert seen == ["/connect?X-Amz-Signature=secret&userArn=arn%3Aaws%2Fx!'()*&b=%20"]
 
+    @pytest.mark.parametrize("chosen", [("_aws_wt_session",), ()], ids=["chosen", "ignored"])
+    async def test_subprotocols_are_offered_in_their_order_and_reach_no_log(
+        self, chosen: tuple[str, ...], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        seen: list[str] = []
+
+        async def record(stream: SocketStream) -> None:
+            seen.append((await upgrade(stream, *chosen)).headers["Sec-WebSocket-Protocol"])
+
+        with caplog.at_level(logging.DEBUG):
+            async with serving(record) as url:
+                connector = WebSocketConnector()
+                transport = await connector.connect(url, timeout=5, subprotocols=("_aws_wt_session", "token-5ecret"))
+                await closing(transport.receive)
+        assert seen == ["_aws_wt_session, token-5ecret"]
+        assert "5ecret" not in caplog.text
+
+    async def test_a_subprotocol_that_was_not_offered_is_a_connect_error(self) -> None:
+        async def choose(stream: SocketStream) -> None:
+            protocol = ServerProtocol(logger=QUIET)
+            protocol.receive_data(await stream.receive())
+            (request,) = protocol.events_received()
+            response = protocol.accept(request)  # type: ignore[arg-type]
+            response.headers["Sec-WebSocket-Protocol"] = "other"
+            protocol.send_response(response)
+            await stream.send(b"".join(protocol.data_to_send()))
+
+        async with serving(choose) as url:
+            with pytest.raises(ConnectError, match="other") as error:
+                await WebSocketConnector().connect(url, timeout=5, subprotocols=("_aws_wt_session", "token-5ecret"))
+        assert "5ecret" not in str(error.value)
+
     async def test_the_signed_url_never_reaches_a_log(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.DEBUG):
             async with serving(upgrade_and_wait) as url:

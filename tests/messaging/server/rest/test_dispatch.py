@@ -133,14 +133,23 @@ def test_the_endpoint_is_the_public_host_when_there_is_one() -> None:
         assert messaging.get_messaging_session_endpoint()["Endpoint"]["Url"] == "chime.example:443"
 
 
-def test_meetings_are_not_there_yet_and_say_so_without_a_retry(shared_server: LocalServer) -> None:
+def test_an_operation_without_a_handler_says_so_without_a_retry(
+    shared_server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(HANDLERS, ("meetings", "ListAttendees"))
     meetings = shared_server.client("chime-sdk-meetings")
     with pytest.raises(meetings.exceptions.BadRequestException, match="not implemented locally") as caught:
         meetings.list_attendees(MeetingId=new_uuid())
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+def test_tags_of_a_meeting_are_the_meeting_services_business(shared_server: LocalServer) -> None:
     arn = f"arn:aws:chime:us-east-1:123456789012:meeting/{new_uuid()}"
-    with pytest.raises(meetings.exceptions.BadRequestException, match="not implemented locally"):
+    meetings = shared_server.client("chime-sdk-meetings")
+    with pytest.raises(meetings.exceptions.ResourceNotFoundException) as caught:
         meetings.list_tags_for_resource(ResourceARN=arn)
+    assert caught.value.response["ResourceName"] == arn
+    assert caught.value.response["RequestId"] == caught.value.response["ResponseMetadata"]["RequestId"]
 
 
 def test_a_registered_meetings_operation_is_served(shared_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,386 @@
+"""A session of data messages in a meeting, as its user holds it.
+
+    async with DataMessageSession(MeetingSessionConfiguration(meeting, attendee)) as session:
+        chat = session.topic("chat")
+        await chat.send({"text": "hello"}, lifetime=300)
+        async for message in chat.messages():
+            print(message.sender_external_user_id, message.json())
+
+Entering returns when the attendee has joined, or raises why it will not. From then on the block is left alone: nothing
+that happens to the connection is raised inside it or at its end. When the session is over, `MeetingSessionStopped` is
+told with its error, iterators end, and `wait_stopped` returns; leaving the block leaves the meeting.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+
+from chime_messaging.errors import (
+    ConfigurationError,
+    ConnectionClosed,
+    QueueFullError,
+    SessionClosedError,
+    SessionNotEstablishedError,
+    WaitTimeoutError,
+)
+from chime_messaging.events import Event
+from chime_messaging.meeting_events import (
+    DataMessage,
+    DataMessageReceived,
+    DataMessageThrottled,
+    MeetingSessionStopped,
+    RosterAttendee,
+)
+from chime_messaging.observers.hub import EventHub
+from chime_messaging.observers.meeting_observer import MEETING_SESSION
+from chime_messaging.observers.subscription import DEFAULT_SIZE, Policy, Subscription
+from chime_messaging.protocol.data_messages import (
+    SeenDataMessages,
+    TokenBucket,
+    encode_data,
+    require_data,
+    require_lifetime,
+    require_topic,
+)
+from chime_messaging.protocol.signaling import SignalingClientProtocol, State
+from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
+from chime_messaging.sessions.resends import Outgoing, Resends
+from chime_messaging.sessions.signaling import SignalingSession
+from chime_messaging.sessions.topics import Topic, TopicHandlers, TopicMessages
+from chime_messaging.transport.base import Connector
+
+SERVICE_PREFIX = "aws:"
+"""Beginning of topics on which only the service sends."""
+
+logger = logging.getLogger("chime_messaging.sessions")
+
+_TICK = 1e-3
+"""Seconds that are not worth a sleep; the bucket counts them all the same."""
+
+
+class DataMessageSession:
+    """Joins a meeting without media, and sends and receives data messages there. Use as ``async with``, once.
+
+    Args:
+        configuration: Which meeting, who and how.
+        connector: What opens websockets; made from the configuration by default.
+        rng: Gives numbers in [0, 1) for the waits between tries and for ids.
+        clock: Gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        configuration: MeetingSessionConfiguration,
+        *,
+        connector: Connector | None = None,
+        rng: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.configuration = configuration
+        self.hub = EventHub(vocabulary=MEETING_SESSION)
+        """Where the session's events are told; `on`, `events`, `add_observer` and `wait_for` are its."""
+        self._signaling = SignalingSession(
+            configuration, self._received, self._work, self.hub, connector=connector, rng=rng, clock=clock
+        )
+        self._seen = SeenDataMessages()
+        self._subscriptions: dict[str, list[Subscription]] = {}
+        self._bucket = None if configuration.pace is None else TokenBucket(configuration.pace)
+        self._queue: deque[Outgoing] = deque()
+        self._queued = anyio.Event()
+        self._resends = Resends(rng) if configuration.resend_throttled else None
+        # Bound methods rather than methods of our own: their overloads tell type checkers which event a handler gets.
+        self.on = self.hub.on
+        """Decorator that subscribes a handler: ``@session.on(AttendeeJoined)``."""
+        self.events = self.hub.events
+        """Events as an iterator: ``async with session.events(AttendeeJoined) as stream``."""
+        self.add_observer = self.hub.add_observer
+        """Subscribe an object with methods of `MeetingSessionObserver`."""
+        self.remove_observer = self.hub.remove_observer
+        self.wait_for = self.hub.wait_for
+        """Wait for one event: ``await session.wait_for(AttendeeJoined, where=..., timeout=5)``."""
+
+    # What it is
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._signaling.state
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether messages can be sent and are received now."""
+        return self.state is State.JOINED
+
+    @property
+    def meeting_id(self) -> str:
+        """Which meeting."""
+        return self.configuration.meeting_id
+
+    @property
+    def attendee_id(self) -> str:
+        """Whose session it is."""
+        return self.configuration.credentials.attendee_id
+
+    @property
+    def roster(self) -> Mapping[str, RosterAttendee]:
+        """Who is in the meeting, by attendee id; while the session is not connected, who was."""
+        return {} if self.state is State.IDLE else self._signaling.protocol.attendees
+
+    @property
+    def stopped(self) -> MeetingSessionStopped | None:
+        """How the session ended, once it has."""
+        return self._signaling.stopped
+
+    @property
+    def duplicates(self) -> int:
+        """Messages that a replay brought again and nobody was told."""
+        return self._seen.duplicates
+
+    # Its life
+
+    async def __aenter__(self) -> Self:
+        """Join.
+
+        Raises:
+            AttendeeRejectedError: the meeting does not know the attendee or its token.
+            MeetingEndedError: the meeting is over.
+            MeetingAtCapacityError: the meeting is full.
+            MeetingSessionError: any other status that is not worth another try; tells it.
+            ReconnectDeadlineError: if `reconnect_timeout` is set and has passed.
+            UsageError: if the session was entered before.
+        """
+        await self._signaling.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._signaling.life.exit(kind, error, traceback)
+
+    def stop(self) -> None:
+        """Leave the meeting and tell `MeetingSessionStopped`. Returns at once; `wait_stopped` waits.
+
+        Works at any moment of the session, from handlers too; harmless before and after.
+        """
+        self._signaling.stop()
+
+    async def wait_stopped(self) -> MeetingSessionStopped:
+        """Wait until the session is over and its connection closed; return how it ended.
+
+        Raises:
+            UsageError: if the session was not entered.
+        """
+        await self._signaling.life.wait_over()
+        if self.stopped is None:
+            raise SessionClosedError("the session ended before it began")
+        return self.stopped
+
+    # Topics
+
+    def topic(self, name: str) -> Topic:
+        """Take hold of a topic, to send to it, to handle its messages or to iterate over them.
+
+        Raises:
+            ConfigurationError: if it is not the name of a topic.
+        """
+        _require_name(name)
+        return Topic(self, name)
+
+    def on_topic(self, topic: str, *, policy: Policy = "wait", size: int = DEFAULT_SIZE) -> TopicHandlers:
+        """Return a decorator that subscribes a handler, ``def`` or ``async def``, to the messages of a topic.
+
+        Any number of handlers per topic; before or after the session was entered. Official name:
+        realtimeSubscribeToReceiveDataMessage.
+
+        Raises:
+            ConfigurationError: if it is not the name of a topic.
+        """
+        _require_name(topic)
+
+        def register(handler: Callable[[Any], Any], /) -> Callable[[Any], Any]:
+            @functools.wraps(handler)
+            def handle(event: DataMessageReceived) -> object:
+                return handler(event.message) if event.message.topic == topic else None
+
+            subscription = self.hub.subscribe(handle, DataMessageReceived, policy=policy, size=size)
+            self._remember(topic, subscription)
+            return handler
+
+        return register
+
+    def messages(self, topic: str, *, policy: Policy = "wait", size: int = DEFAULT_SIZE) -> TopicMessages:
+        """Return an asynchronous iterator over the messages of a topic, from its first step on.
+
+        Raises:
+            ConfigurationError: if it is not the name of a topic.
+        """
+        _require_name(topic)
+        stream = self.hub.events(DataMessageReceived, MeetingSessionStopped, policy=policy, size=size)
+        self._remember(topic, stream)
+        return TopicMessages(stream, topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        """End every handler and iterator of a topic. Official name: realtimeUnsubscribeFromReceiveDataMessage."""
+        for subscription in self._subscriptions.pop(topic, ()):
+            subscription.close()
+
+    def _remember(self, topic: str, subscription: Subscription) -> None:
+        known = self._subscriptions.get(topic, ())
+        self._subscriptions[topic] = [*(other for other in known if not other.closed), subscription]
+
+    # Receiving
+
+    def _received(self, events: list[Event]) -> list[Event]:
+        """Look at what the connection brings before anybody is told: leave out what a replay brings again."""
+        seen = self._seen
+        told = []
+        for event in events:
+            if type(event) is DataMessageReceived:
+                message = event.message
+                if not seen.accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
+                    continue
+            elif type(event) is DataMessageThrottled:
+                event = self._throttled(event.message)
+            told.append(event)
+        return told
+
+    def _throttled(self, message: DataMessage) -> DataMessageThrottled:
+        if self._resends is None:
+            return DataMessageThrottled(message)
+        return DataMessageThrottled(message, self._resends.returned(message.topic, message.data, anyio.current_time()))
+
+    async def _work(self) -> None:
+        """Do what there is to do beside receiving, as long as the session lives."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._work_off_queue)
+            if self._resends is not None:
+                tasks.start_soon(self._resend, self._resends)
+
+    async def _resend(self, resends: Resends) -> None:
+        while True:
+            message = await resends.next()
+            try:
+                await self._paced(message, self._signaling.write_when_joined)
+            except SessionClosedError:
+                return
+
+    # Sending
+
+    async def send(self, topic: str, data: object, lifetime: float = 0.0) -> None:
+        """Send a message to everybody else in the meeting. Official name: realtimeSendDataMessage.
+
+        It returns when the message is written to the connection, at the pace that the service allows. While there is
+        no connection, `while_reconnecting` of the configuration decides.
+
+        Args:
+            topic: 1 to 36 letters, digits, hyphens and underscores.
+            data: Bytes as they are, text as UTF-8, anything else as JSON; at most 2048 bytes.
+            lifetime: Seconds, 300 at most, that the message is kept for attendees who join later.
+
+        Raises:
+            LimitError: over one of the limits; names field, value and limit.
+            ConfigurationError: for a topic or data that cannot be sent.
+            SessionNotEstablishedError: not joined, with ``while_reconnecting="raise"``, or before entering.
+            QueueFullError: too many wait already, with ``while_reconnecting="queue"``.
+            WaitTimeoutError: no connection, or not its turn, within `send_timeout`.
+            SessionClosedError: the session is over.
+        """
+        require_topic(topic)
+        encoded = encode_data(data)
+        require_data(encoded)
+        message = (topic, encoded, require_lifetime(lifetime))
+        policy = self.configuration.while_reconnecting
+        self._require_alive()
+        if policy == "wait":
+            await self._send_in_time(message)
+        elif policy == "raise":
+            await self._send_now(message)
+        elif self._queue or not self.is_joined:
+            self._enqueue(message)
+        else:
+            try:
+                await self._send_now(message)
+            except SessionNotEstablishedError:
+                self._enqueue(message)
+
+    def _require_alive(self) -> None:
+        if self.state is State.IDLE:
+            raise SessionNotEstablishedError("the session was not entered")
+        if self.state in (State.STOPPED, State.LEAVING):
+            raise SessionClosedError("the session is over")
+
+    def _enqueue(self, message: Outgoing) -> None:
+        self._require_alive()
+        if len(self._queue) >= self.configuration.queue_size:
+            raise QueueFullError("messages that wait for the connection", self.configuration.queue_size)
+        self._queue.append(message)
+        self._queued.set()
+
+    async def _send_in_time(self, message: Outgoing) -> None:
+        timeout = self.configuration.send_timeout
+        with anyio.move_on_after(timeout):
+            await self._paced(message, self._signaling.write_when_joined)
+            return
+        raise WaitTimeoutError("turn to send" if self.is_joined else "connection to send on", timeout)
+
+    async def _send_now(self, message: Outgoing) -> None:
+        self._signaling.protocol.require_joined()
+        try:
+            await self._paced(message, self._signaling.write)
+        except ConnectionClosed as exc:
+            raise SessionNotEstablishedError("the connection was lost while the message was sent") from exc
+
+    async def _paced(self, message: Outgoing, write: Callable[[Any], Any]) -> None:
+        topic, data, lifetime_ms = message
+        if self._resends is not None:
+            self._resends.sent(message)
+
+        def add(protocol: SignalingClientProtocol, now: float) -> None:
+            protocol.send(topic, data, lifetime_ms, now)
+
+        if self._bucket is None:
+            await write(add)
+            return
+        is_written = False
+        delay = self._bucket.reserve(anyio.current_time())
+        try:
+            if delay > _TICK:
+                await anyio.sleep(delay)
+            await write(add)
+            is_written = True
+        finally:
+            if not is_written:
+                self._bucket.put_back()
+
+    async def _work_off_queue(self) -> None:
+        try:
+            while True:
+                while self._queue:
+                    # Stays at its place until it is written: what comes meanwhile queues up behind it.
+                    await self._paced(self._queue[0], self._signaling.write_when_joined)
+                    self._queue.popleft()
+                self._queued = anyio.Event()
+                await self._queued.wait()
+        except SessionClosedError:
+            return
+        finally:
+            if self._queue:
+                logger.warning("%d queued data messages were not sent", len(self._queue))
+                self._queue.clear()
+
+
+def _require_name(topic: str) -> None:
+    """Check a topic that is to be received: one of an attendee, or one of the service."""
+    if not isinstance(topic, str) or not topic.startswith(SERVICE_PREFIX):
+        require_topic(topic)
+    elif len(topic) > 128:
+        raise ConfigurationError("topic", "is longer than 128 characters")
