@@ -107,5 +107,9 @@ class SignalingPair:
         self.now = end
         return self
 
+    def client_state(self) -> State:
+        """Say where the client stands; a call, because type checkers take an attribute for what it was before."""
+        return self.client.state
+
     def told(self, *kinds: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kinds)]
