@@ -7,21 +7,12 @@ import pytest
 
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 from tests.interop.conftest import LocalChime, NodeProcess
-from tests.interop.meetings import Meeting, OfficialClient, create_meeting
+from tests.interop.meetings import Meeting, OfficialClient, create_meeting, official_client
 
 pytestmark = pytest.mark.interop
 
 RunNode = Callable[..., NodeProcess]
 Join = Callable[..., OfficialClient]
-
-
-def official_client(run_node: RunNode, meeting: Meeting, user: str, **options: Any) -> OfficialClient:
-    """The official client, joined to a meeting."""
-    attendee = meeting.attendee(user)
-    process = run_node("signaling_session.mjs", of=meeting.chime, **meeting.options(attendee, **options))
-    client = OfficialClient(process, attendee)
-    client.joined = client.until("joined")
-    return client
 
 
 @pytest.fixture
