@@ -5,13 +5,12 @@ Forms and limits: messaging API reference (ChimeArn, ResourceName, MessageId pat
 
 from __future__ import annotations
 
-import base64
-import binascii
 import random
 import re
 import secrets
 import time
 import uuid
+from base64 import b64decode, b64encode
 from functools import lru_cache
 from typing import Literal
 
@@ -109,25 +108,6 @@ def is_resource_id(text: str) -> bool:
     return len(text) <= 64 and _RESOURCE_ID.fullmatch(text) is not None
 
 
-def new_uuid() -> str:
-    """Make an id for an app instance, a channel or a request."""
-    return str(uuid.uuid4())
-
-
-def new_message_id() -> str:
-    """Make a MessageId: 64 hexadecimal digits, as the live service does.
-
-    The first twelve are the time, so that a database appends to its index of ids instead of writing a page of it
-    somewhere for every message. The rest is random, but no secret: who knows an id may read nothing by it.
-    """
-    return f"{time.time_ns() // 1_000_000:012x}{random.getrandbits(208):052x}"
-
-
-def new_session_id() -> str:
-    """Make a messaging session id: a random 32-bit number in decimal, as the official client does."""
-    return str(secrets.randbits(32))
-
-
 def meeting_arn(meeting_id: str, *, region: str = "us-east-1", account: str) -> str:
     """Build the ARN of a meeting."""
     return f"arn:aws:chime:{region}:{account}:meeting/{meeting_id}"
@@ -145,7 +125,7 @@ def new_attendee_id() -> str:
 
 def new_join_token(attendee_id: str) -> str:
     """Make a JoinToken: 98 characters that are legal in an HTTP token, from the AttendeeId and a secret UUID."""
-    return base64.b64encode(f"{attendee_id}:{uuid.uuid4()}".encode()).decode().rstrip("=")
+    return b64encode(f"{attendee_id}:{uuid.uuid4()}".encode()).decode().rstrip("=")
 
 
 def attendee_id_of(join_token: str) -> str | None:
@@ -157,8 +137,8 @@ def attendee_id_of(join_token: str) -> str | None:
     if len(text) != _JOIN_TOKEN_SIZE:
         return None
     try:
-        attendee_id = base64.b64decode(text + "==", validate=True).partition(b":")[0].decode("ascii")
-    except (ValueError, binascii.Error):
+        attendee_id = b64decode(text + "==", validate=True).partition(b":")[0].decode("ascii")
+    except ValueError:
         return None
     return attendee_id if _MEETING_SIDE_ID.fullmatch(attendee_id) else None
 
@@ -166,3 +146,22 @@ def attendee_id_of(join_token: str) -> str | None:
 def _random_hex_groups() -> str:
     digits = secrets.token_hex(16)
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def new_uuid() -> str:
+    """Make an id for an app instance, a channel or a request."""
+    return str(uuid.uuid4())
+
+
+def new_message_id() -> str:
+    """Make a MessageId: 64 hexadecimal digits, as the live service does.
+
+    The first twelve are the time, so that a database appends to its index of ids instead of writing a page of it
+    somewhere for every message. The rest is random, but no secret: who knows an id may read nothing by it.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{random.getrandbits(208):052x}"
+
+
+def new_session_id() -> str:
+    """Make a messaging session id: a random 32-bit number in decimal, as the official client does."""
+    return str(secrets.randbits(32))
