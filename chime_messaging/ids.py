@@ -5,11 +5,10 @@ Forms and limits: messaging API reference (ChimeArn, ResourceName, MessageId pat
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import secrets
 import uuid
+from base64 import b64decode, b64encode
 from functools import lru_cache
 from typing import Literal
 
@@ -107,16 +106,6 @@ def is_resource_id(text: str) -> bool:
     return len(text) <= 64 and _RESOURCE_ID.fullmatch(text) is not None
 
 
-def new_uuid() -> str:
-    """Make an id for an app instance, a channel or a request."""
-    return str(uuid.uuid4())
-
-
-def new_session_id() -> str:
-    """Make a messaging session id: a random 32-bit number in decimal, as the official client does."""
-    return str(secrets.randbits(32))
-
-
 def meeting_arn(meeting_id: str, *, region: str = "us-east-1", account: str) -> str:
     """Build the ARN of a meeting."""
     return f"arn:aws:chime:{region}:{account}:meeting/{meeting_id}"
@@ -134,7 +123,7 @@ def new_attendee_id() -> str:
 
 def new_join_token(attendee_id: str) -> str:
     """Make a JoinToken: 98 characters that are legal in an HTTP token, from the AttendeeId and a secret UUID."""
-    return base64.b64encode(f"{attendee_id}:{uuid.uuid4()}".encode()).decode().rstrip("=")
+    return b64encode(f"{attendee_id}:{uuid.uuid4()}".encode()).decode().rstrip("=")
 
 
 def attendee_id_of(join_token: str) -> str | None:
@@ -146,8 +135,8 @@ def attendee_id_of(join_token: str) -> str | None:
     if len(text) != _JOIN_TOKEN_SIZE:
         return None
     try:
-        attendee_id = base64.b64decode(text + "==", validate=True).partition(b":")[0].decode("ascii")
-    except (ValueError, binascii.Error):
+        attendee_id = b64decode(text + "==", validate=True).partition(b":")[0].decode("ascii")
+    except ValueError:
         return None
     return attendee_id if _MEETING_SIDE_ID.fullmatch(attendee_id) else None
 
@@ -155,3 +144,13 @@ def attendee_id_of(join_token: str) -> str | None:
 def _random_hex_groups() -> str:
     digits = secrets.token_hex(16)
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def new_uuid() -> str:
+    """Make an id for an app instance, a channel or a request."""
+    return str(uuid.uuid4())
+
+
+def new_session_id() -> str:
+    """Make a messaging session id: a random 32-bit number in decimal, as the official client does."""
+    return str(secrets.randbits(32))

@@ -14,7 +14,7 @@ import msgspec
 from anyio.from_thread import start_blocking_portal
 
 from chime_messaging.cli.interrupts import until_interrupted
-from chime_messaging.cli.meeting import open_meetings
+from chime_messaging.cli.meeting import open_meetings, ssl_context
 from chime_messaging.errors import ConfigurationError
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import (
@@ -39,29 +39,27 @@ MAX_LINE = 64 << 10
 
 @dataclass(frozen=True)
 class Joining:
-    """How to come into a meeting: as a user of a meeting, or with what ``chime meeting attendee`` has printed."""
+    """How to come into a meeting: with what ``chime meeting attendee`` has printed, or else as a user of a meeting."""
 
     meeting: str | None
     user: str | None
     join: str | None
     url: str | None
 
-    async def configuration(self, **settings: Any) -> MeetingSessionConfiguration:
+    async def configuration(self) -> MeetingSessionConfiguration:
         """Find out all that a session needs.
 
         Raises:
             ConfigurationError: if it is not clear, or the file is not what it should be.
         """
         if self.join is not None:
-            if self.meeting is not None or self.user is not None:
-                raise ConfigurationError("join", "says who joins which meeting; leave --meeting and --as out")
             information = _read(self.join)
         elif self.meeting is None or self.user is None:
             raise ConfigurationError("meeting", "say which and who: --meeting MEETING --as USER, or --join FILE")
         else:
             async with open_meetings(self.url) as meetings:
                 information = await meetings.join_information(self.meeting, self.user)
-        return MeetingSessionConfiguration(information, information, **settings)
+        return MeetingSessionConfiguration(information, information, ssl_context=ssl_context())
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chime_messaging.cli.deliveries import MIN_BYTES, Deliveries
 from chime_messaging.cli.interrupts import until_interrupted
-from chime_messaging.cli.meeting import Meetings, open_meetings
+from chime_messaging.cli.meeting import Meetings, open_meetings, ssl_context
 from chime_messaging.errors import ConfigurationError, SessionClosedError
 from chime_messaging.ids import new_uuid
 from chime_messaging.meeting_events import (
@@ -71,6 +71,7 @@ class Load:
         """How long sending has taken."""
         self._changed = anyio.Event()
         self._sessions: list[DataMessageSession] = []
+        self._ssl_context = ssl_context()
 
     async def run(self, meetings: Meetings, progress: Progress) -> None:
         """Make a meeting, have everybody join and send, wait for the last message, end the meeting."""
@@ -98,7 +99,8 @@ class Load:
 
     def _session(self, number: int, meeting: dict[str, Any], attendee: dict[str, Any]) -> DataMessageSession:
         settings: dict[str, Any] = {} if self.plan.paced else {"pace": None}
-        session = DataMessageSession(MeetingSessionConfiguration(meeting, attendee, **settings))
+        configuration = MeetingSessionConfiguration(meeting, attendee, ssl_context=self._ssl_context, **settings)
+        session = DataMessageSession(configuration)
 
         @session.on_topic(TOPIC)
         def take(message: DataMessage) -> None:

@@ -8,7 +8,9 @@ meetings come into being by being named; on AWS only ``chime meeting create`` ma
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -120,6 +122,16 @@ async def open_meetings(url: str | None) -> AsyncIterator[Meetings]:
         yield Meetings(ControlPlane(client))
     finally:
         client.close()
+
+
+def ssl_context() -> ssl.SSLContext | None:
+    """How to verify the websocket of a meeting: as usual, and by the authority in ``AWS_CA_BUNDLE``, if that is set."""
+    path = os.environ.get("AWS_CA_BUNDLE")
+    if not path:
+        return None
+    context = ssl.create_default_context()
+    context.load_verify_locations(path)
+    return context
 
 
 def create_meeting(name: str, *, attendees: list[str], json: bool, url: str | None) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from chime_messaging import meeting_events as events
 from chime_messaging.events import Event, HandlerFailed
+from chime_messaging.observers.hub import EventHub
 from chime_messaging.observers.observer import Call, Official, Vocabulary, leaves
+from chime_messaging.observers.subscription import Subscription
 
 
 class MeetingSessionObserver:
@@ -136,24 +139,58 @@ def _attribute(name: str) -> Callable[[Callable[..., object]], Call]:
     return _with(lambda event: getattr(event, name))
 
 
+_AUDIO_VIDEO = {
+    "audio_video_did_start_connecting": Official(events.MeetingSessionConnecting, _attribute("reconnecting")),
+    "audio_video_did_start": Official(events.MeetingSessionStarted, lambda method: lambda event: method()),
+    "audio_video_did_stop": Official(events.MeetingSessionStopped, lambda method: method),
+    "audio_video_was_demoted_from_primary_meeting": Official(events.PrimaryMeetingLeft, _attribute("status")),
+}
+_DATA_MESSAGE = {
+    "data_message_did_received": Official(
+        (events.DataMessageReceived, events.DataMessageThrottled), _attribute("message")
+    ),
+}
+_REALTIME = {
+    "attendees_did_join": Official(events.AttendeeJoined, _if(lambda event: True)),
+    "attendees_did_leave": Official(events.AttendeeLeft, _if(lambda event: not event.dropped)),
+    "attendees_did_drop": Official(events.AttendeeLeft, _if(lambda event: event.dropped)),
+    "attendees_did_mute": Official(events.AttendeeMuted, _if(lambda event: event.attendee.muted)),
+    "attendees_did_unmute": Official(events.AttendeeMuted, _if(lambda event: not event.attendee.muted)),
+}
+# The second of each pair catches the official names as they stand in other languages, which would never be called.
+_AUDIO_VIDEO_PREFIXES = ("audio_video_", "audioVideo")
+_DATA_MESSAGE_PREFIXES = ("data_message_did_", "dataMessageDid")
+_REALTIME_PREFIXES = ("attendees_did_", "attendeesDid")
+
 MEETING_SESSION = Vocabulary(
     MeetingSessionObserver,
     (*leaves(events), HandlerFailed),
-    {
-        "audio_video_did_start_connecting": Official(events.MeetingSessionConnecting, _attribute("reconnecting")),
-        "audio_video_did_start": Official(events.MeetingSessionStarted, lambda method: lambda event: method()),
-        "audio_video_did_stop": Official(events.MeetingSessionStopped, lambda method: method),
-        "audio_video_was_demoted_from_primary_meeting": Official(events.PrimaryMeetingLeft, _attribute("status")),
-        "data_message_did_received": Official(
-            (events.DataMessageReceived, events.DataMessageThrottled), _attribute("message")
-        ),
-        "attendees_did_join": Official(events.AttendeeJoined, lambda method: lambda event: method([event.attendee])),
-        "attendees_did_leave": Official(events.AttendeeLeft, _if(lambda event: not event.dropped)),
-        "attendees_did_drop": Official(events.AttendeeLeft, _if(lambda event: event.dropped)),
-        "attendees_did_mute": Official(events.AttendeeMuted, _if(lambda event: event.attendee.muted)),
-        "attendees_did_unmute": Official(events.AttendeeMuted, _if(lambda event: not event.attendee.muted)),
-    },
-    # The last three catch the official names as they stand in other languages, which would never be called.
-    ("on_", "audio_video_", "data_message_did_", "attendees_did_", "audioVideo", "dataMessageDid", "attendeesDid"),
+    {**_AUDIO_VIDEO, **_DATA_MESSAGE, **_REALTIME},
+    ("on_", *_AUDIO_VIDEO_PREFIXES, *_DATA_MESSAGE_PREFIXES, *_REALTIME_PREFIXES),
 )
 """Names that observers of a session in a meeting may have."""
+
+AUDIO_VIDEO = Vocabulary(MeetingSessionObserver, (), _AUDIO_VIDEO, _AUDIO_VIDEO_PREFIXES)
+"""Names of an AudioVideoObserver."""
+DATA_MESSAGE = Vocabulary(MeetingSessionObserver, (), _DATA_MESSAGE, _DATA_MESSAGE_PREFIXES)
+"""Names of a DataMessageObserver."""
+REALTIME = Vocabulary(MeetingSessionObserver, (), _REALTIME, _REALTIME_PREFIXES)
+"""Names of a RealtimeObserver."""
+
+
+def observe(hub: EventHub, observer: object, vocabulary: Vocabulary) -> Subscription:
+    """Subscribe an object with the names of one vocabulary only; ``close()`` of what is returned ends it.
+
+    Raises:
+        ConfigurationError: if it has none of them.
+    """
+    routes = vocabulary.bind(observer)
+
+    async def handle(event: Event) -> None:
+        for call in routes(type(event)):
+            result = call(event)
+            if inspect.isawaitable(result):
+                await result
+
+    handle.__qualname__ = type(observer).__qualname__
+    return hub.subscribe(handle)

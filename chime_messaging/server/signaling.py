@@ -57,6 +57,8 @@ TOO_MANY_MESSAGES = 4529
 """Close code above the hard limits of data messages; ours, out of those after which official clients come back."""
 
 _NORMAL = 1000
+_MAX_EARLY = 64
+"""Frames that wait for the answer to a JOIN; beyond that nothing more is read, so that TCP holds back the peer."""
 
 _log = logging.getLogger(__name__)
 
@@ -158,9 +160,11 @@ class SignalingConnection(WebSocket):
         super().data_received(data)
 
     def received(self, message: bytes) -> None:
-        """Take one frame. What follows a JOIN waits until that is answered, while nothing more is read."""
+        """Take one frame. What follows a JOIN waits until that is answered."""
         if self._task is not None:
             self._early.append(message)
+            if len(self._early) == _MAX_EARLY and self._transport is not None:
+                self._transport.pause_reading()
             return
         for happening in self._signaling.receive((message,), self._loop.time()):
             self._happened(happening)
@@ -175,7 +179,7 @@ class SignalingConnection(WebSocket):
         if self._task is not None:
             self._task.cancel()
             self._task = None
-            self._read_on()
+        self._read_on()
 
     def lost(self) -> None:
         """The connection is gone."""
@@ -278,8 +282,6 @@ class SignalingConnection(WebSocket):
         self._authorise(self._meeting_id, self._token, promotion=False)
 
     def _authorise(self, meeting_id: str, token: str, *, promotion: bool) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
         self._task = self._loop.create_task(self._check(meeting_id, token, promotion=promotion))
 
     async def _check(self, meeting_id: str, token: str, *, promotion: bool) -> None:

@@ -366,5 +366,6 @@ def _log(event: MeetingReconnectScheduled | MeetingSessionStopped, attendee_id: 
             event.delay,
         )
     else:
-        level = logging.INFO if event.error is None else logging.ERROR
+        # That a meeting ends, or that somebody is taken out of it, is nothing to repair.
+        level = logging.ERROR if event.status.is_failure else logging.INFO
         logger.log(level, "Attendee %s: session stopped: %s", attendee_id, event.error or "by the application")

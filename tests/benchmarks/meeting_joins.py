@@ -230,13 +230,13 @@ async def hold_sessions(joinings: list[Joining]) -> tuple[float, float]:
     def take(message: DataMessage) -> None:
         print(message)
 
-    async def hold(joining: Joining, up: anyio.abc.TaskStatus[None]) -> None:
+    async def hold(joining: Joining, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         session = DataMessageSession(MeetingSessionConfiguration(*joining))
         session.on_topic("chat")(take)
         async with AsyncExitStack() as stack:
             async with gate:
                 await stack.enter_async_context(session)
-            up.started()
+            task_status.started()
             await stop.wait()
 
     gc.collect()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -81,3 +82,14 @@ class OfficialClient:
         """The frames that the official client has written up to now."""
         frames = [signaling.decode(bytes.fromhex(report["hex"])) for report in self.reported("sent")]
         return [frame for frame in frames if frame is not None]
+
+
+def official_client(
+    run_node: Callable[..., NodeProcess], meeting: Meeting, user: str, **options: Any
+) -> OfficialClient:
+    """The official client, joined to a meeting."""
+    attendee = meeting.attendee(user)
+    process = run_node("signaling_session.mjs", of=meeting.chime, **meeting.options(attendee, **options))
+    client = OfficialClient(process, attendee)
+    client.joined = client.until("joined")
+    return client

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from chime_messaging.server.configuration import ServerConfiguration
+from chime_messaging.cli.data import record
+from chime_messaging.meeting_events import DataMessage
 from chime_messaging.server.local_server import LocalServer
 
 Run = Callable[..., tuple[int, str, str]]
@@ -63,16 +65,28 @@ def test_what_is_kept_reaches_who_joins_later(start: Start, chime: Run, at: str)
     assert sub.wait() == 0
 
 
-def test_join_information_is_all_that_it_takes(start: Start, chime: Run, at: str, tmp_path: Path) -> None:
+def test_join_information_is_all_that_it_takes(
+    start: Start, chime: Run, at: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
     path = tmp_path / "bob.json"
     path.write_text(chime("meeting", "attendee", "standup", "bob")[1])
     for name in ("CHIME_URL", "CHIME_MEETING"):
-        pass
-    sub = start("data", "sub", "chat", "--join", str(path), "--meeting", "")
-    assert sub.wait() == 2
-    alone = joined(start, "chat", "--as", "carol", "--count", "1")
+        del environment[name]
+    sub = joined(start, "chat", "--join", str(path), "--count", "1")
     assert chime("data", "pub", "chat", "hi", "--as", "alice")[0] == 0
-    assert json.loads(alone.line())["text"] == "hi"
+    assert json.loads(sub.line())["text"] == "hi"
+    assert sub.wait() == 0
+
+
+def test_bytes_that_are_no_text_come_out_as_base64() -> None:
+    message = DataMessage("chat", b"\xff\x00", "a-1", "alice", 1_700_000_000_123_456_789)
+    assert json.loads(msgspec.json.encode(record(message))) == {
+        "topic": "chat",
+        "base64": "/wA=",
+        "sender": "alice",
+        "sender_attendee_id": "a-1",
+        "timestamp": "2023-11-14T22:13:20.123000Z",
+    }
 
 
 def test_roster_is_told_when_asked_for(start: Start, chime: Run, at: str) -> None:
@@ -93,7 +107,7 @@ def test_sub_ends_well_when_interrupted(start: Start, at: str, number: signal.Si
 
 def test_sub_comes_back_after_a_cut(start: Start, chime: Run, at: str, server: LocalServer) -> None:
     sub = joined(start, "chat", "--as", "bob", "--count", "1")
-    server.control.abort()
+    server.control.meetings.abort()
     while not any("joined again" in line for line in sub.stderr):
         assert sub.process.poll() is None, sub.stderr
     chime("data", "pub", "chat", "after", "--as", "alice")
@@ -130,13 +144,24 @@ def test_mistakes_are_one_clear_line(chime: Run, at: str, arguments: list[str], 
 
 
 def test_what_comes_back_is_printed_and_fails(
-    chime: Run, monkeypatch: pytest.MonkeyPatch, start: Start, environment: dict[str, str]
+    chime: Run, at: str, server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LocalServer(ServerConfiguration(port=0)) as server:
-        monkeypatch.setenv("CHIME_URL", server.url)
-        environment["CHIME_URL"] = server.url
-        code, out, _ = chime(
-            "load", "data", "--attendees", "2", "--rate", "600", "--seconds", "1", "--unpaced", "--json"
-        )
-        assert code == 0, "what comes back is not lost"
-        assert json.loads(out)["throttled"] > 0
+    server.control.meetings.throttle(1)
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
+    code, out, _ = chime("data", "pub", "chat", "--as", "alice")
+    assert code == 1
+    assert [json.loads(line) for line in out.splitlines()] == [{"topic": "chat", "text": "one", "throttled": True}]
+
+
+def test_everything_works_over_tls_with_the_variables_of_env(
+    start: Start, chime: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    port = start("serve", "--tls", "--port", "0").line().rpartition(":")[2]
+    variables = json.loads(chime("env", "--tls", "--port", port, "--shell", "json")[1])
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    environment.update(variables)
+    sub = joined(start, "chat", "--meeting", "standup", "--as", "bob", "--count", "1")
+    assert chime("data", "pub", "chat", "psst", "--meeting", "standup", "--as", "alice") == (0, "", "")
+    assert json.loads(sub.line())["text"] == "psst"
+    assert chime("load", "data", "--attendees", "2", "--rate", "50", "--seconds", "0.1")[0] == 0
