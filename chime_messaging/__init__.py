@@ -2,7 +2,7 @@
 
 Room map, top to bottom; each may import only what stands below it:
 ``cli | testing``, ``bots | state``, ``sessions | server``, ``aws``, ``transport | observers``, ``protocol``,
-``events``, ``wire``, ``ids``, ``errors``.
+``meeting_events``, ``events``, ``wire``, ``ids``, ``errors``.
 
 What a program needs every day can be imported from here; it is loaded when it is first asked for, so that importing the
 package alone loads neither boto3 nor an event loop.
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chime_messaging.errors import (
+        AttendeeRejectedError,
+        AttendeeRemovedError,
         BadRequestError,
         ChimeError,
         ConfigurationError,
@@ -25,9 +27,14 @@ if TYPE_CHECKING:
         ForbiddenError,
         FrameTooLargeError,
         InvalidArnError,
+        JoinedFromAnotherDeviceError,
         LimitError,
+        MeetingAtCapacityError,
+        MeetingEndedError,
+        MeetingSessionError,
         NotFoundError,
         ProtocolError,
+        QueueFullError,
         ReconnectDeadlineError,
         RequestTimeoutError,
         ResourceLimitExceededError,
@@ -88,12 +95,45 @@ if TYPE_CHECKING:
         UndecodableFrame,
         UnknownEvent,
     )
+    from chime_messaging.meeting_events import (
+        AttendeeJoined,
+        AttendeeLeft,
+        AttendeeMuted,
+        AudioStatusReceived,
+        DataMessage,
+        DataMessageReceived,
+        DataMessagesLost,
+        DataMessageThrottled,
+        IndexReceived,
+        JoinAckReceived,
+        MeetingReconnectScheduled,
+        MeetingSessionConnecting,
+        MeetingSessionStarted,
+        MeetingSessionStatusCode,
+        MeetingSessionStopped,
+        MeetingStatusReceived,
+        NotificationReceived,
+        PongMissed,
+        PongReceived,
+        PrimaryMeetingJoined,
+        PrimaryMeetingLeft,
+        RosterAttendee,
+        SignalFrameReceived,
+        TranscriptionStatusReceived,
+        TranscriptReceived,
+        UndecodableSignalFrame,
+        UnknownSignalFrame,
+    )
     from chime_messaging.observers import (
+        MeetingSessionObserver,
         MessagingSessionObserver,
     )
     from chime_messaging.sessions import (
         Channel,
         Channels,
+        ChimeSession,
+        DataMessageSession,
+        MeetingSessionConfiguration,
         MessagingSession,
         MessagingSessionConfiguration,
         PrefetchOn,
@@ -108,6 +148,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AttendeeJoined",
+    "AttendeeLeft",
+    "AttendeeMuted",
+    "AttendeeRejectedError",
+    "AttendeeRemovedError",
+    "AudioStatusReceived",
     "BadRequestError",
     "BanCreated",
     "BanDeleted",
@@ -121,12 +167,18 @@ __all__ = [
     "ChannelUpdated",
     "Channels",
     "ChimeError",
+    "ChimeSession",
     "ConfigurationError",
     "ConflictError",
     "ConnectError",
     "ConnectTimeoutError",
     "ConnectionClosed",
     "CredentialsError",
+    "DataMessage",
+    "DataMessageReceived",
+    "DataMessageSession",
+    "DataMessageThrottled",
+    "DataMessagesLost",
     "DecodeError",
     "Envelope",
     "Event",
@@ -134,8 +186,22 @@ __all__ = [
     "FrameTooLargeError",
     "GapDetected",
     "HandlerFailed",
+    "IndexReceived",
     "InvalidArnError",
+    "JoinAckReceived",
+    "JoinedFromAnotherDeviceError",
     "LimitError",
+    "MeetingAtCapacityError",
+    "MeetingEndedError",
+    "MeetingReconnectScheduled",
+    "MeetingSessionConfiguration",
+    "MeetingSessionConnecting",
+    "MeetingSessionError",
+    "MeetingSessionObserver",
+    "MeetingSessionStarted",
+    "MeetingSessionStatusCode",
+    "MeetingSessionStopped",
+    "MeetingStatusReceived",
     "MembershipCreated",
     "MembershipDeleted",
     "MembershipUpdated",
@@ -157,14 +223,21 @@ __all__ = [
     "ModeratorCreated",
     "ModeratorDeleted",
     "NotFoundError",
+    "NotificationReceived",
+    "PongMissed",
+    "PongReceived",
     "PrefetchOn",
     "PrefetchSortBy",
+    "PrimaryMeetingJoined",
+    "PrimaryMeetingLeft",
     "ProtocolError",
+    "QueueFullError",
     "ReconnectDeadlineError",
     "ReconnectScheduled",
     "Recovered",
     "RequestTimeoutError",
     "ResourceLimitExceededError",
+    "RosterAttendee",
     "SentMessage",
     "ServiceError",
     "ServiceFailureError",
@@ -180,14 +253,19 @@ __all__ = [
     "SessionStopped",
     "SessionStoppedError",
     "SessionTimeoutError",
+    "SignalFrameReceived",
     "SubChannelCreated",
     "SubChannelDeleted",
     "SubscriptionOverflowError",
     "ThrottledError",
+    "TranscriptReceived",
+    "TranscriptionStatusReceived",
     "TransportError",
     "UnauthorizedError",
     "UndecodableFrame",
+    "UndecodableSignalFrame",
     "UnknownEvent",
+    "UnknownSignalFrame",
     "UsageError",
     "WaitTimeoutError",
 ]
@@ -196,12 +274,19 @@ _HOMES = {
     "Channel": "sessions",
     "ChannelMessage": "wire",
     "Channels": "sessions",
+    "ChimeSession": "sessions",
+    "DataMessage": "meeting_events",
+    "DataMessageSession": "sessions",
     "Envelope": "wire",
+    "MeetingSessionConfiguration": "sessions",
+    "MeetingSessionObserver": "observers",
+    "MeetingSessionStatusCode": "meeting_events",
     "MessagingSession": "sessions",
     "MessagingSessionConfiguration": "sessions",
     "MessagingSessionObserver": "observers",
     "PrefetchOn": "sessions",
     "PrefetchSortBy": "sessions",
+    "RosterAttendee": "meeting_events",
     "SentMessage": "wire",
 }
 """Room of each name that is neither an error nor an event."""
@@ -212,7 +297,7 @@ if not TYPE_CHECKING:  # or type checkers would take any name for granted
     def __getattr__(name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        rooms = [_HOMES[name]] if name in _HOMES else ["errors", "events"]
+        rooms = [_HOMES[name]] if name in _HOMES else ["errors", "events", "meeting_events"]
         for room in rooms:
             value = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
             if value is not None:

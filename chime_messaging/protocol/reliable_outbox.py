@@ -96,6 +96,15 @@ class Outbox:
         """Every message below it is acknowledged by everybody who listens."""
         return min(self._receivers.values(), default=self.next)
 
+    def require_size(self, data: bytes) -> None:
+        """Check the size of a message.
+
+        Raises:
+            LimitError: naming ``data``, if it is too large.
+        """
+        if len(data) > self._limits.message:
+            raise LimitError("data", len(data), self._limits.message, "bytes")
+
     def has_room(self, payload_size: int) -> bool:
         """Whether a message can be taken now without giving up one that a receiver lacks."""
         fits = len(self._kept) < self._limits.kept_messages and self._bytes + payload_size <= self._limits.kept
@@ -108,8 +117,7 @@ class Outbox:
         Raises:
             LimitError: naming ``data``, if it is too large.
         """
-        if len(data) > self._limits.message:
-            raise LimitError("data", len(data), self._limits.message, "bytes")
+        self.require_size(data)
         payload, is_compressed = _compressed(data)
         number = self.next
         self.next += 1

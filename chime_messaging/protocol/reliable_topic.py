@@ -76,6 +76,14 @@ class ReliableTopicProtocol:
         """Whether everybody who listens has everything that was sent."""
         return self._outbox.settled
 
+    def require_size(self, data: bytes) -> None:
+        """Check the size of a message.
+
+        Raises:
+            LimitError: naming ``data``, if it is too large.
+        """
+        self._outbox.require_size(data)
+
     def has_room(self, size: int) -> bool:
         """Whether a message of that many bytes can be taken without giving up one that a receiver lacks."""
         return self._outbox.has_room(size)

@@ -41,6 +41,10 @@ Handler = Callable[[Call], dict[str, Any] | None]
 
 HANDLERS: dict[tuple[str, str], Handler] = {}
 
+Renewal = Callable[[Call, dict[str, Any]], dict[str, Any]]
+
+RENEWALS: dict[tuple[str, str], Renewal] = {}
+
 
 def operation(service: str, name: str) -> Callable[[Handler], Handler]:
     """Register the handler of one operation, for example ``@operation("messaging", "CreateChannel")``."""
@@ -50,5 +54,18 @@ def operation(service: str, name: str) -> Callable[[Handler], Handler]:
             raise RuntimeError(f"{service}.{name} has two handlers")
         HANDLERS[service, name] = handler
         return handler
+
+    return register
+
+
+def renewal(service: str, name: str) -> Callable[[Renewal], Renewal]:
+    """Register what brings the first answer up to date for a call repeated with its token, where it can be out of date.
+
+    The answer holds ids that were made for it and stays as it was; URLs depend on how the server is called this time.
+    """
+
+    def register(function: Renewal) -> Renewal:
+        RENEWALS[service, name] = function
+        return function
 
     return register

@@ -18,11 +18,13 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import anyio
+from anyio.abc import TaskGroup
 
 from chime_messaging.errors import (
     ConfigurationError,
@@ -34,9 +36,12 @@ from chime_messaging.errors import (
 )
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import (
+    AttendeeJoined,
+    AttendeeLeft,
     DataMessage,
     DataMessageReceived,
     DataMessageThrottled,
+    MeetingSessionStarted,
     MeetingSessionStopped,
     RosterAttendee,
 )
@@ -51,8 +56,10 @@ from chime_messaging.protocol.data_messages import (
     require_lifetime,
     require_topic,
 )
+from chime_messaging.protocol.reliable_topic import ReliableTopicProtocol
 from chime_messaging.protocol.signaling import SignalingClientProtocol, State
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
+from chime_messaging.sessions.reliable_topic import ReliableLine, ReliableTopic
 from chime_messaging.sessions.resends import Outgoing, Resends
 from chime_messaging.sessions.signaling import SignalingSession
 from chime_messaging.sessions.topics import Topic, TopicHandlers, TopicMessages
@@ -60,6 +67,9 @@ from chime_messaging.transport.base import Connector
 
 SERVICE_PREFIX = "aws:"
 """Beginning of topics on which only the service sends."""
+
+_NOTICED = frozenset({MeetingSessionStarted, AttendeeJoined, AttendeeLeft})
+"""Events that reliable topics look at, too."""
 
 logger = logging.getLogger("chime_messaging.sessions")
 
@@ -97,6 +107,9 @@ class DataMessageSession:
         self._queue: deque[Outgoing] = deque()
         self._queued = anyio.Event()
         self._resends = Resends(rng) if configuration.resend_throttled else None
+        self._rng = rng
+        self._reliable: dict[str, ReliableLine] = {}
+        self._tasks: TaskGroup | None = None
         # Bound methods rather than methods of our own: their overloads tell type checkers which event a handler gets.
         self.on = self.hub.on
         """Decorator that subscribes a handler: ``@session.on(AttendeeJoined)``."""
@@ -186,14 +199,45 @@ class DataMessageSession:
 
     # Topics
 
-    def topic(self, name: str) -> Topic:
+    @overload
+    def topic(self, name: str) -> Topic: ...
+    @overload
+    def topic(self, name: str, *, reliable: Literal[False]) -> Topic: ...
+    @overload
+    def topic(self, name: str, *, reliable: Literal[True]) -> ReliableTopic: ...
+    def topic(self, name: str, *, reliable: bool = False) -> Topic:
         """Take hold of a topic, to send to it, to handle its messages or to iterate over them.
+
+        Args:
+            name: 1 to 36 letters, digits, hyphens and underscores; to receive only, also one of the service's own.
+            reliable: Whether nothing on it may be lost, doubled or out of order. It stays so for the whole session,
+                and everybody who takes part has to say it; best before entering, so that nothing comes too early.
 
         Raises:
             ConfigurationError: if it is not the name of a topic.
         """
-        _require_name(name)
-        return Topic(self, name)
+        if not reliable:
+            _require_name(name)
+            line = self._reliable.get(name)
+            return Topic(self, name) if line is None else self._hold(name, line)
+        require_topic(name)
+        line = self._reliable.get(name)
+        if line is None:
+            stream = int(self._rng() * 2**32) << 32 | int(self._rng() * 2**32)
+            protocol = ReliableTopicProtocol(name, self.attendee_id, stream)
+            line = self._reliable[name] = ReliableLine(protocol, self.hub.emit_all, self._rng)
+            if self._tasks is not None:
+                self._start(line)
+        return self._hold(name, line)
+
+    def _hold(self, name: str, line: ReliableLine) -> ReliableTopic:
+        return ReliableTopic(self, name, line, self.configuration.send_timeout)
+
+    def _start(self, line: ReliableLine) -> None:
+        if self._tasks is not None:
+            if self.is_joined:
+                line.begin(len(self.roster))
+            self._tasks.start_soon(self._until_closed, lambda: line.run(self._send_of_line))
 
     def on_topic(self, topic: str, *, policy: Policy = "wait", size: int = DEFAULT_SIZE) -> TopicHandlers:
         """Return a decorator that subscribes a handler, ``def`` or ``async def``, to the messages of a topic.
@@ -248,9 +292,19 @@ class DataMessageSession:
                 message = event.message
                 if not seen.accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
                     continue
+                line = self._reliable.get(message.topic)
+                if line is not None:
+                    told += line.received(message)
+                    continue
             elif type(event) is DataMessageThrottled:
+                line = self._reliable.get(event.message.topic)
+                if line is not None and line.returned(event.message):
+                    continue
                 event = self._throttled(event.message)
             told.append(event)
+            if self._reliable and type(event) in _NOTICED:
+                for line in self._reliable.values():
+                    told += line.noticed(event, len(self.roster))
         return told
 
     def _throttled(self, message: DataMessage) -> DataMessageThrottled:
@@ -260,18 +314,30 @@ class DataMessageSession:
 
     async def _work(self) -> None:
         """Do what there is to do beside receiving, as long as the session lives."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._work_off_queue)
-            if self._resends is not None:
-                tasks.start_soon(self._resend, self._resends)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._until_closed, self._work_off_queue)
+                if self._resends is not None:
+                    tasks.start_soon(self._until_closed, self._resend)
+                self._tasks = tasks
+                for line in self._reliable.values():
+                    self._start(line)
+                await anyio.sleep_forever()
+        finally:
+            self._tasks = None
+            for line in self._reliable.values():
+                line.wake()
 
-    async def _resend(self, resends: Resends) -> None:
-        while True:
-            message = await resends.next()
-            try:
-                await self._paced(message, self._signaling.write_when_joined)
-            except SessionClosedError:
-                return
+    async def _until_closed(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        with suppress(SessionClosedError):
+            await work()
+
+    async def _resend(self) -> None:
+        while self._resends is not None:
+            await self._send_of_line(await self._resends.next())
+
+    async def _send_of_line(self, message: Outgoing) -> None:
+        await self._paced(message, self._signaling.write_when_joined)
 
     # Sending
 
@@ -295,11 +361,15 @@ class DataMessageSession:
             SessionClosedError: the session is over.
         """
         require_topic(topic)
+        line = self._reliable.get(topic)
+        if line is not None:
+            await self._hold(topic, line).send(data, lifetime)
+            return
         encoded = encode_data(data)
         require_data(encoded)
         message = (topic, encoded, require_lifetime(lifetime))
         policy = self.configuration.while_reconnecting
-        self._require_alive()
+        self.require_alive()
         if policy == "wait":
             await self._send_in_time(message)
         elif policy == "raise":
@@ -312,14 +382,20 @@ class DataMessageSession:
             except SessionNotEstablishedError:
                 self._enqueue(message)
 
-    def _require_alive(self) -> None:
+    def require_alive(self) -> None:
+        """Check that the session is entered and not over.
+
+        Raises:
+            SessionNotEstablishedError: before it was entered.
+            SessionClosedError: when it is over.
+        """
         if self.state is State.IDLE:
             raise SessionNotEstablishedError("the session was not entered")
         if self.state in (State.STOPPED, State.LEAVING):
             raise SessionClosedError("the session is over")
 
     def _enqueue(self, message: Outgoing) -> None:
-        self._require_alive()
+        self.require_alive()
         if len(self._queue) >= self.configuration.queue_size:
             raise QueueFullError("messages that wait for the connection", self.configuration.queue_size)
         self._queue.append(message)
@@ -366,12 +442,10 @@ class DataMessageSession:
             while True:
                 while self._queue:
                     # Stays at its place until it is written: what comes meanwhile queues up behind it.
-                    await self._paced(self._queue[0], self._signaling.write_when_joined)
+                    await self._send_of_line(self._queue[0])
                     self._queue.popleft()
                 self._queued = anyio.Event()
                 await self._queued.wait()
-        except SessionClosedError:
-            return
         finally:
             if self._queue:
                 logger.warning("%d queued data messages were not sent", len(self._queue))

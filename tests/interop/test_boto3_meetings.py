@@ -231,6 +231,17 @@ def test_the_same_token_makes_one_meeting_with_the_same_attendees(world: World) 
     assert first == second
 
 
+def test_the_same_token_is_answered_with_urls_for_whoever_calls(world: World) -> None:
+    request = VALID["CreateMeetingWithAttendees"](world)
+    first = world.call("CreateMeetingWithAttendees", request)
+    by_name = world.server.client("chime-sdk-meetings", endpoint_url=f"http://localhost:{world.server.port}")
+    again = by_name.create_meeting_with_attendees(**request)
+    assert again["Attendees"] == first["Attendees"]
+    assert again["Meeting"]["MeetingId"] == first["Meeting"]["MeetingId"]
+    assert again["Meeting"]["MediaPlacement"]["AudioHostUrl"] == f"localhost:{world.server.port}"
+    assert first["Meeting"]["MediaPlacement"]["AudioHostUrl"] == f"127.0.0.1:{world.server.port}"
+
+
 def test_a_meeting_is_found_under_the_name_it_is_called_by(world: World) -> None:
     by_name = world.server.client("chime-sdk-meetings", endpoint_url=f"http://localhost:{world.server.port}")
     placement = by_name.get_meeting(**world.inside)["Meeting"]["MediaPlacement"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import chime_messaging
-from chime_messaging import errors, events
+from chime_messaging import errors, events, meeting_events
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ["aws", "observers", "protocol", "server", "sessions", "testing", "transport", "wire"]
@@ -25,24 +25,34 @@ def classes(module: object, base: type) -> set[str]:
     return {name for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, base)}
 
 
+EVENTS = classes(events, events.Event) | classes(meeting_events, events.Event)
+
+
 def test_every_event_and_error_can_be_imported_from_the_package() -> None:
     offered = set(chime_messaging.__all__)
-    assert classes(events, events.Event) <= offered
+    assert offered >= EVENTS
     assert classes(errors, errors.ChimeError) <= offered
 
 
 def test_the_package_offers_besides_them_what_programs_need_every_day() -> None:
-    rest = set(chime_messaging.__all__) - classes(events, events.Event) - classes(errors, errors.ChimeError)
+    rest = set(chime_messaging.__all__) - EVENTS - classes(errors, errors.ChimeError)
     assert rest == {
         "Channel",
         "ChannelMessage",
         "Channels",
+        "ChimeSession",
+        "DataMessage",
+        "DataMessageSession",
         "Envelope",
+        "MeetingSessionConfiguration",
+        "MeetingSessionObserver",
+        "MeetingSessionStatusCode",
         "MessagingSession",
         "MessagingSessionConfiguration",
         "MessagingSessionObserver",
         "PrefetchOn",
         "PrefetchSortBy",
+        "RosterAttendee",
         "SentMessage",
     }
 
@@ -89,7 +99,7 @@ def test_importing_the_package_loads_no_dependency() -> None:
 
 def test_events_and_errors_need_neither_boto3_nor_an_event_loop() -> None:
     code = (
-        "import sys; from chime_messaging import MessageCreated, LimitError;"
+        "import sys; from chime_messaging import MessageCreated, DataMessage, LimitError;"
         "print([name for name in ('anyio', 'boto3', 'websockets') if name in sys.modules])"
     )
     assert fresh(code) == "[]"

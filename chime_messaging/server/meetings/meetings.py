@@ -13,7 +13,7 @@ from chime_messaging.server.meetings.attendees import admit_all
 from chime_messaging.server.meetings.limits import REPLICAS_PER_PRIMARY_MEETING, most_attendees
 from chime_messaging.server.meetings.lookups import external_id, limit_exceeded, meeting_in
 from chime_messaging.server.meetings.placement import media_placement
-from chime_messaging.server.operations import Call, operation
+from chime_messaging.server.operations import Call, operation, renewal
 from chime_messaging.server.store import meetings, tags
 from chime_messaging.server.store.meetings import Meeting
 
@@ -33,6 +33,15 @@ def create_meeting_with_attendees(call: Call) -> dict[str, Any]:
     """Make a meeting and up to 20 attendees; those that cannot be made are listed as errors."""
     made = _open(call)
     return {"Meeting": _record(call, made), **admit_all(call, made, call.params["Attendees"])}
+
+
+@renewal("meetings", "CreateMeeting")
+@renewal("meetings", "CreateMeetingWithAttendees")
+def place_again(call: Call, answer: dict[str, Any]) -> dict[str, Any]:
+    """Write the URLs for whoever calls now: by another name, or after a restart on another port."""
+    meeting = answer["Meeting"]
+    placement = media_placement(meeting["MeetingId"], call.host, call.configuration)
+    return {**answer, "Meeting": {**meeting, "MediaPlacement": placement}}
 
 
 @operation("meetings", "GetMeeting")

@@ -17,7 +17,7 @@ from chime_messaging.ids import Arn, parse_arn
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.control import PlannedFailures
 from chime_messaging.server.faults import Fault
-from chime_messaging.server.operations import HANDLERS, Call, Handler
+from chime_messaging.server.operations import HANDLERS, RENEWALS, Call, Handler
 from chime_messaging.server.rest import errors
 from chime_messaging.server.rest.bearers import BearerRule
 from chime_messaging.server.rest.idempotency import once
@@ -174,7 +174,16 @@ class Dispatcher:
         if plan.token is None:
             return handler(call) or {}
         scope = bearer.text if bearer is not None else self._configuration.account
-        return once(tx, scope, f"{plan.service}.{plan.operation}", plan.token, params, lambda: handler(call) or {})
+        renewal = RENEWALS.get((plan.service, plan.operation), _as_it_was)
+        return once(
+            tx,
+            scope,
+            f"{plan.service}.{plan.operation}",
+            plan.token,
+            params,
+            lambda: handler(call) or {},
+            lambda known: renewal(call, known),
+        )
 
     def _session_endpoint(self, params: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> dict[str, Any]:
         """GetMessagingSessionEndpoint: a bare host and port, as clients sign it into their URL."""
@@ -192,6 +201,10 @@ class Dispatcher:
         return Answer(
             plan.status, b"" if plan.status == 204 else _encode(response), request_id, plan.service, plan.operation
         )
+
+
+def _as_it_was(call: Call, known: dict[str, Any]) -> dict[str, Any]:
+    return known
 
 
 def new_request_id() -> str:

@@ -17,7 +17,13 @@ Response = dict[str, Any]
 
 
 def once(
-    tx: Transaction, scope: str, operation: str, member: str, params: dict[str, Any], act: Callable[[], Response]
+    tx: Transaction,
+    scope: str,
+    operation: str,
+    member: str,
+    params: dict[str, Any],
+    act: Callable[[], Response],
+    renew: Callable[[Response], Response] = lambda known: known,
 ) -> Response:
     """Act, unless the same call was answered before.
 
@@ -28,6 +34,7 @@ def once(
         member: name of the parameter that holds the token.
         params: all parameters.
         act: what to do for a new token.
+        renew: what to do to the answer of a token that was used before.
 
     Raises:
         Fault: ConflictException, if the token was used with other parameters.
@@ -38,7 +45,7 @@ def once(
     fingerprint = fingerprint_of(params, member)
     known = recall(tx, scope, operation, token, fingerprint)
     if known is not None:
-        return known
+        return renew(known)
     response = act()
     remember(tx, scope, operation, token, fingerprint, response)
     return response

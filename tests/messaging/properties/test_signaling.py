@@ -77,13 +77,21 @@ class Signaling(RuleBasedStateMachine):
 
     # the network
 
-    @precondition(lambda self: self.pair.client.state is State.CONNECTING)
-    @rule()
-    def open(self) -> None:
+    @precondition(lambda self: self.pair.client.state in (State.CONNECTING, State.WAITING))
+    @rule(steps=st.sampled_from([1, 2, 3, 3, 3]))
+    def connect(self, steps: int) -> None:
+        """Open the socket, carry JOIN over, accept it: as many of these as `steps`."""
+        client = self.pair.client
+        if client.state is State.WAITING:
+            self.pair.now = max(self.pair.now, client.deadline or 0.0)
+            self.pair.events += client.expire(self.pair.now, 0.5)
         self.come("me")
-        self.pair.roster = list(self.present.values())
-        self.pair.open()
         self.pair.answers_join = False
+        self.pair.open()
+        if steps > 1:
+            self.flow()
+        if steps > 2:
+            self.accept()
         self.look()
 
     @precondition(lambda self: self.pair.is_open or self.pair.client.state is State.CONNECTING)
@@ -91,6 +99,17 @@ class Signaling(RuleBasedStateMachine):
     def fail(self, failure: Exception) -> None:
         self.pair.lose(failure)
         self.look()
+
+    @precondition(lambda self: self.pair.client.state is State.JOINED)
+    @rule(leavers=st.sets(st.sampled_from("abc")), comers=st.sets(st.sampled_from("abc")))
+    def miss(self, leavers: set[str], comers: set[str]) -> None:
+        """Lose the connection while others come and go, and make another."""
+        self.fail(FAILURES[0])
+        for name in leavers & self.present.keys():
+            del self.present[name]
+        for name in comers:
+            self.come(name)
+        self.connect(3)
 
     @precondition(lambda self: self.pair.is_open)
     @rule()
@@ -113,6 +132,7 @@ class Signaling(RuleBasedStateMachine):
     @precondition(lambda self: self.pair.is_open and self.pair.server.state is ServerState.JOINING)
     @rule()
     def accept(self) -> None:
+        assert self.pair.server.state is ServerState.JOINING
         roster = list(self.present.values())
         self.pair.server.accept(self.pair.now, roster=roster, participants=len(roster))
         self.pair.flow()
@@ -159,7 +179,7 @@ class Signaling(RuleBasedStateMachine):
         self.look()
 
     @precondition(lambda self: self.pair.is_open and self.pair.server.state is ServerState.JOINED)
-    @rule(status=st.sampled_from([200, 302, 500, 503, 301, 410, 411]))
+    @rule(status=st.sampled_from([200, 302, 500, 503, 200, 302, 500, 503, 301, 410, 411]))
     def audio_status(self, status: int) -> None:
         self.may_stop |= status in (301, 410, 411)
         self.tell(frames.audio_status(status))
