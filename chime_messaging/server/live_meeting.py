@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from chime_messaging.ids import CONTENT_SUFFIX
 from chime_messaging.meeting_events import DataMessage, RosterAttendee
 from chime_messaging.protocol import signal_frames
 from chime_messaging.protocol.data_messages import LifetimeBuffer, MeetingThrottle, TokenBucket, Verdict
@@ -42,6 +43,9 @@ class AttendeeSocket(Receiver, Protocol):
 
     def admit(self, opening: Opening) -> None:
         """Answer JOIN."""
+
+    def turn_away(self, status: int, description: str) -> None:
+        """Answer JOIN with an error, and close."""
 
     def notify_status(self, status: int) -> None:
         """Write AUDIO_STATUS."""
@@ -92,11 +96,13 @@ class Surroundings:
 
     Args:
         encode: frames one `SignalFrame`, stamped with the present time.
+        encode_data: frames a data message with its sender's ids and its ``ingest_time_ns``.
         ingest: gives the next ``ingest_time_ns``.
         wake: called when a meeting has something to flush; True if it should not wait long.
     """
 
     encode: Callable[[SignalFrame], bytes]
+    encode_data: Callable[[DataMessage, str, str, int], bytes]
     ingest: Callable[[], int]
     wake: Callable[[LiveMeeting, bool], None]
 
@@ -152,6 +158,12 @@ class LiveMeeting:
         """Whether there is nothing to remember."""
         self._kept.sweep(now)
         return not self.sockets and not self.replicas and not len(self.roster) and not len(self._kept)
+
+    def has_room(self, attendee_id: str, capacity: int) -> bool:
+        """Whether an attendee may come in: who is present may come back, and content shares take no room."""
+        if self.roster.find(attendee_id) is not None or attendee_id.endswith(CONTENT_SUFFIX):
+            return True
+        return sum(not presence.attendee_id.endswith(CONTENT_SUFFIX) for presence in self.roster) < capacity
 
     # Coming and going
 
@@ -282,8 +294,8 @@ class LiveMeeting:
 
     def announce(self, topic: str, data: bytes) -> None:
         """Give everybody a message of the service itself."""
-        message = DataMessage(topic, data, ingest_time_ns=self._around.ingest())
-        self.turn.add(self._around.encode(signal_frames.data_messages([message])), Kind.DATA)
+        framed = self._around.encode_data(DataMessage(topic, data), "", "", self._around.ingest())
+        self.turn.add(framed, Kind.DATA)
         self._around.wake(self, True)
 
     def replay(self, author: Author, now: float) -> bytes:
@@ -300,28 +312,18 @@ class LiveMeeting:
     def _deliver(
         self, message: DataMessage, presence: Presence[AttendeeSocket], socket: AttendeeSocket, now: float
     ) -> None:
-        stamped = DataMessage(
-            message.topic,
-            message.data,
-            presence.attendee_id,
-            presence.external_user_id,
-            self._around.ingest(),
-            message.lifetime_ms,
-        )
-        framed = self._around.encode(signal_frames.data_messages([stamped]))
+        around = self._around
+        framed = around.encode_data(message, presence.attendee_id, presence.external_user_id, around.ingest())
         if message.lifetime_ms:
             author = Author(socket.attendee_id, socket.session_id)
             self._kept.add(_Kept(framed, author), message.lifetime_ms / 1000, now)
             self._replay = None
         self.turn.add(framed, Kind.DATA, socket)
-        self._around.wake(self, True)
+        around.wake(self, True)
 
     def give_back(self, socket: AttendeeSocket, message: DataMessage) -> None:
         """Give a message back to its sender, as throttled."""
-        returned = DataMessage(
-            message.topic, message.data, socket.attendee_id, socket.external_user_id, 0, message.lifetime_ms
-        )
-        socket.write(self._around.encode(signal_frames.data_messages([returned])))
+        socket.write(self._around.encode_data(message, socket.attendee_id, socket.external_user_id, 0))
 
     # What is told
 

@@ -196,6 +196,8 @@ class Admit:
     attendee_id: str
     """Ends in ``#content`` for a content share."""
     external_user_id: str
+    capacity: int | None = None
+    """How many attendees may be in the meeting at a time, content shares not counted; None for any number."""
     promotion: bool = False
     """Whether an attendee of a replica meeting is to speak in this meeting, rather than to enter it."""
 
