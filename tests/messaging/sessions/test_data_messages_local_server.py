@@ -153,9 +153,8 @@ async def test_the_ends_of_a_session_have_names(hall: Hall) -> None:
         stopped = await carol.wait_stopped()
         assert isinstance(stopped.error, MeetingEndedError)
 
-
-with pytest.raises(MeetingEndedError):
-    await hall.session("carol").__aenter__()
+    with pytest.raises(MeetingEndedError):
+        await hall.session("carol").__aenter__()
 
 
 async def test_a_throttled_message_comes_back_and_may_be_sent_again(hall: Hall) -> None:
