@@ -9,9 +9,6 @@ ATTENDEES_PER_MEETING = 250
 ATTENDEES_PER_HIGH_DEFINITION_MEETING = 25
 """With FHD video or UHD content."""
 REPLICAS_PER_PRIMARY_MEETING = 4
-PUBLISHED_VIDEOS = 25
-RECEIVED_VIDEOS = 25
-CONTENT_SHARES = 2
 
 
 def capacity_of(features: Mapping[str, Any] | None, *, quotas: bool = True) -> int | None:
