@@ -19,6 +19,7 @@ from chime_messaging.meeting_events import (
     DataMessageReceived,
     DataMessagesLost,
     DataMessageThrottled,
+    MeetingReconnectScheduled,
     MeetingSessionStarted,
 )
 from chime_messaging.server.local_server import LocalServer
@@ -116,10 +117,13 @@ async def test_after_a_reset_it_is_back_with_what_was_kept_and_nothing_twice(hal
 
 async def test_a_message_that_is_sent_while_away_waits(hall: Hall) -> None:
     async with hall.session("alice") as alice, hall.session("bob") as bob, EventRecorder(bob.hub) as seen:
-        hall.control.abort(alice.attendee_id)
-        for number in range(20):
-            await alice.send("chat", str(number))
-        await seen.wait_for(DataMessageReceived, lambda event: event.message.text() == "19")
+        async with alice.events(MeetingReconnectScheduled) as lost:
+            hall.control.refuse(4500, 3)
+            hall.control.abort(alice.attendee_id)
+            await anext(lost)
+            await alice.send("chat", "later")
+        await seen.wait_for(DataMessageReceived)
+        assert texts(seen) == ["later"]
 
 
 async def test_who_left_while_one_was_away_is_reported_missed(hall: Hall) -> None:
