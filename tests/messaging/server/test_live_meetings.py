@@ -82,6 +82,7 @@ class Socket:
         self.code: int | None = None
         self.statuses: list[int] = []
         self.promotions: list[int] = []
+        self.turned_away: list[int] = []
         self.demotions = 0
         self.opening: Opening | None = None
         self.writes: list[bytes] = []
@@ -95,6 +96,10 @@ class Socket:
         self.opening = opening
         if opening.replay:
             self.writes.append(opening.replay)
+
+    def turn_away(self, status: int, description: str) -> None:
+        self.turned_away.append(status)
+        self.abort()
 
     def notify_status(self, status: int) -> None:
         self.statuses.append(status)
@@ -380,6 +385,18 @@ def test_messages_of_the_service_reach_everybody_with_its_own_topic() -> None:
         (message,) = socket.take()[-1].data_message.messages
         assert (message.topic, message.sender_attendee_id) == ("aws:chime:transcription", "")
         assert message.ingest_time_ns > 0
+
+
+def test_a_full_meeting_has_room_for_who_comes_back_and_for_content_but_for_nobody_new() -> None:
+    world = World()
+    for name in ("ann", "bob"):
+        world.join(name).abort()
+    late, ann, content = Socket(world.live), Socket(world.live), Socket(world.live)
+    for socket, name in ((late, "late"), (ann, "ann"), (content, "ann#content")):
+        world.live.apply([Admit(socket, "m", None, name, name, capacity=2)])
+    assert (late.turned_away, late.closed) == ([409], True)
+    assert ann.opening is not None
+    assert content.opening is not None
 
 
 # Primary meetings
