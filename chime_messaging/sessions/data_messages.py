@@ -253,7 +253,8 @@ class DataMessageSession:
         def register(handler: Callable[[Any], Any], /) -> Callable[[Any], Any]:
             @functools.wraps(handler)
             def handle(event: DataMessageReceived) -> object:
-                return handler(event.message) if event.message.topic == topic else None
+                message = event.message
+                return handler(message) if message.topic == topic else None
 
             subscription = self.hub.subscribe(handle, DataMessageReceived, policy=policy, size=size)
             self._remember(topic, subscription)
@@ -285,25 +286,28 @@ class DataMessageSession:
 
     def _received(self, events: list[Event]) -> list[Event]:
         """Look at what the connection brings before anybody is told: leave out what a replay brings again."""
-        seen = self._seen
-        told = []
+        accept, reliable = self._seen.accept, self._reliable
+        told: list[Event] = []
         for event in events:
             if type(event) is DataMessageReceived:
                 message = event.message
-                if not seen.accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
+                if not accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
                     continue
-                line = self._reliable.get(message.topic)
+                if not reliable:
+                    told.append(event)
+                    continue
+                line = reliable.get(message.topic)
                 if line is not None:
                     told += line.received(message)
                     continue
             elif type(event) is DataMessageThrottled:
-                line = self._reliable.get(event.message.topic)
+                line = reliable.get(event.message.topic)
                 if line is not None and line.returned(event.message):
                     continue
                 event = self._throttled(event.message)
             told.append(event)
-            if self._reliable and type(event) in _NOTICED:
-                for line in self._reliable.values():
+            if reliable and type(event) in _NOTICED:
+                for line in reliable.values():
                     told += line.noticed(event, len(self.roster))
         return told
 
