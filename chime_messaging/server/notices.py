@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from chime_messaging.server.live_meeting import AttendeeSocket
+    from chime_messaging.server.attendee_socket import AttendeeSocket
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,9 @@ from chime_messaging.protocol.signaling_service import (
     SignalingServerProtocol,
     Silent,
 )
+from chime_messaging.server.attendee_socket import AttendeeSocket, Opening
 from chime_messaging.server.configuration import ServerConfiguration
-from chime_messaging.server.live_meeting import ALL_CODECS, AttendeeSocket, Opening
+from chime_messaging.server.live_meeting import ALL_CODECS
 from chime_messaging.server.live_meetings import SERVICE_RESTART, LiveMeetings
 from chime_messaging.server.meeting_roster import Presence
 from chime_messaging.server.meetings.limits import capacity_of

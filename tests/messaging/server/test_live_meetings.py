@@ -17,8 +17,8 @@ from websockets.asyncio.client import connect
 from chime_messaging.meeting_events import DataMessage
 from chime_messaging.protocol import signal_frames
 from chime_messaging.protocol.data_messages import Verdict
+from chime_messaging.server.attendee_socket import Opening
 from chime_messaging.server.configuration import ServerConfiguration
-from chime_messaging.server.live_meeting import Opening
 from chime_messaging.server.live_meetings import LiveMeetings
 from chime_messaging.server.local_server import LocalServer
 from chime_messaging.server.notices import Admit, AttendeeRemoved, MeetingEnded, MeetingMessage
