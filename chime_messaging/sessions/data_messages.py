@@ -44,6 +44,8 @@ from chime_messaging.meeting_events import (
     MeetingSessionStarted,
     MeetingSessionStopped,
     RosterAttendee,
+    TranscriptionStatusReceived,
+    TranscriptReceived,
 )
 from chime_messaging.observers.hub import EventHub
 from chime_messaging.observers.meeting_observer import MEETING_SESSION
@@ -67,6 +69,9 @@ from chime_messaging.transport.base import Connector
 
 SERVICE_PREFIX = "aws:"
 """Beginning of topics on which only the service sends."""
+
+_MEANT = frozenset({TranscriptReceived, TranscriptionStatusReceived})
+"""Events that follow the message in which they were."""
 
 _NOTICED = frozenset({MeetingSessionStarted, AttendeeJoined, AttendeeLeft})
 """Events that reliable topics look at, too."""
@@ -288,10 +293,12 @@ class DataMessageSession:
         """Look at what the connection brings before anybody is told: leave out what a replay brings again."""
         accept, reliable = self._seen.accept, self._reliable
         told: list[Event] = []
+        is_repeated = False
         for event in events:
             if type(event) is DataMessageReceived:
                 message = event.message
-                if not accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
+                is_repeated = not accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic)
+                if is_repeated:
                     continue
                 if not reliable:
                     told.append(event)
@@ -305,6 +312,8 @@ class DataMessageSession:
                 if line is not None and line.returned(event.message):
                     continue
                 event = self._throttled(event.message)
+            elif is_repeated and type(event) in _MEANT:
+                continue
             told.append(event)
             if reliable and type(event) in _NOTICED:
                 for line in reliable.values():
