@@ -300,24 +300,25 @@ class DataMessageSession:
                 is_repeated = not accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic)
                 if is_repeated:
                     continue
-                if not reliable:
+                line = reliable.get(message.topic) if reliable else None
+                if line is None:
                     told.append(event)
-                    continue
-                line = reliable.get(message.topic)
-                if line is not None:
+                else:
                     told += line.received(message)
-                    continue
-            elif type(event) is DataMessageThrottled:
-                line = reliable.get(event.message.topic)
-                if line is not None and line.returned(event.message):
-                    continue
-                event = self._throttled(event.message)
-            elif is_repeated and type(event) in _MEANT:
-                continue
-            told.append(event)
-            if reliable and type(event) in _NOTICED:
-                for line in reliable.values():
-                    told += line.noticed(event, len(self.roster))
+            elif not is_repeated or type(event) not in _MEANT:
+                told += self._noticed(event)
+        return told
+
+    def _noticed(self, event: Event) -> list[Event]:
+        """Look at anything else than a message; return what is told instead."""
+        told: list[Event] = [event]
+        if isinstance(event, DataMessageThrottled):
+            line = self._reliable.get(event.message.topic)
+            returned = line is not None and line.returned(event.message)
+            return [] if returned else [self._throttled(event.message)]
+        if type(event) in _NOTICED:
+            for line in self._reliable.values():
+                told += line.noticed(event, len(self.roster))
         return told
 
     def _throttled(self, message: DataMessage) -> DataMessageThrottled:
