@@ -26,7 +26,8 @@ _ARN = re.compile(
 _RESOURCE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9:\-_.@]{0,62}[A-Za-z0-9])?")
 _MEETING_SIDE_ID = re.compile(r"[a-fA-F0-9]{8}(?:-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}")
 _JOIN_TOKEN_SIZE = 98
-_CONTENT_SUFFIX = "#content"
+CONTENT_SUFFIX = "#content"
+"""Ends the AttendeeId and the JoinToken of an attendee's content share."""
 _CHILDREN: dict[str, ArnKind] = {
     "user": "user",
     "bot": "bot",
@@ -131,7 +132,7 @@ def attendee_id_of(join_token: str) -> str | None:
 
     None if the text does not have the form of one. The secret in it is for the store to compare.
     """
-    text = join_token.removesuffix(_CONTENT_SUFFIX)
+    text = join_token.removesuffix(CONTENT_SUFFIX)
     if len(text) != _JOIN_TOKEN_SIZE:
         return None
     try:

@@ -287,7 +287,7 @@ class AttendeeMuted(Event, frozen=True):
 # --- data messages -----------------------------------------------------------------------------------------------
 
 
-class DataMessageReceived(Event, frozen=True):
+class DataMessageReceived(Event, frozen=True, gc=False):
     """DATA_MESSAGE of another attendee, or of the service."""
 
     message: DataMessage

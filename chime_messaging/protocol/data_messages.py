@@ -23,6 +23,7 @@ MAX_TOPIC_CHARACTERS: Final = 36
 MAX_DATA_BYTES: Final = 2048
 MAX_LIFETIME: Final = 300.0
 """Seconds that a message may be kept for attendees who join later."""
+_MAX_LIFETIME_NS: Final = int(MAX_LIFETIME * 1e9)
 MAX_STORED: Final = 1024
 """Messages that a meeting keeps for them."""
 
@@ -271,13 +272,15 @@ class SeenDataMessages:
         if ingest_time_ns <= 0:
             return True
         key = (ingest_time_ns, sender_attendee_id, topic)
-        if key in self._seen:
+        if ingest_time_ns > self._newest:  # nearly all of them; what is younger than all before needs no look-up
+            self._newest = ingest_time_ns
+        elif key in self._seen:
             self.duplicates += 1
             return False
+        order = self._order
         self._seen.add(key)
-        self._order.append(key)
-        self._newest = max(self._newest, ingest_time_ns)
-        oldest = self._newest - int(MAX_LIFETIME * 1e9)
-        while self._order[0][0] < oldest or len(self._order) > self._max_seen:
-            self._seen.discard(self._order.popleft())
+        order.append(key)
+        oldest = self._newest - _MAX_LIFETIME_NS
+        while order[0][0] < oldest or len(order) > self._max_seen:
+            self._seen.discard(order.popleft())
         return True

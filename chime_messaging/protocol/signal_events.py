@@ -30,9 +30,9 @@ EXCERPT_BYTES = 4096
 """How much of an unreadable frame its event keeps."""
 
 
-def add_data_messages(frame: SignalFrame, events: list[Event]) -> None:
+def add_data_messages(frame: pb.DataMessageFrame, events: list[Event]) -> None:
     """Add the messages of a DATA_MESSAGE, and after a message with a transcript what it says."""
-    for body in frame.data_message.messages:
+    for body in frame.messages:
         ingest_time = body.ingest_time_ns
         message = DataMessage(body.topic, body.data, body.sender_attendee_id, body.sender_external_user_id, ingest_time)
         if ingest_time:

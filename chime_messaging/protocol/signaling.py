@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+
 from chime_messaging.errors import (
     ConnectError,
     ConnectionClosed,
@@ -64,12 +66,11 @@ from chime_messaging.protocol.signal_events import (
 from chime_messaging.protocol.signaling_states import TRANSITIONS, Signal
 from chime_messaging.protocol.signaling_states import State as State
 from chime_messaging.wire import signaling_pb2 as pb
-from chime_messaging.wire.signaling import CLIENT_PREFIX, decode, encode
+from chime_messaging.wire.signaling import CLIENT_PREFIX, data_body, decode, encode
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 _CONNECTED = frozenset({State.JOINING, State.JOINED, State.LEAVING})
 _AT_REST = frozenset({State.IDLE, State.WAITING, State.STOPPED})
-_DATA_MESSAGE = SignalFrame.DATA_MESSAGE
 
 
 class SignalingClientProtocol:
@@ -181,21 +182,21 @@ class SignalingClientProtocol:
             jitter: Random number, at least 0 and below 1, for the wait if a frame makes the session reconnect.
         """
         events: list[Event] = []
-        for data in received:
-            if self.state not in _CONNECTED:
-                # A frame before ended the connection; what follows it belongs to nobody.
-                break
-            try:
-                frame = decode(data)
-            except ProtocolError as exc:
-                events.append(read_undecodable(data, exc))
+        if self.state not in _CONNECTED:
+            return events
+        plain: list[bytes] = []
+        for position, data in enumerate(received):
+            body = data_body(data)
+            if body is not None:
+                plain.append(body)
                 continue
-            if frame is None:
-                events.append(read_unknown(data))
-            elif frame.type == _DATA_MESSAGE and not frame.HasField("error"):
-                add_data_messages(frame, events)
-            else:
-                events += self._dispatch(frame, now, jitter)
+            if plain:
+                self._receive_data(plain, received[position - len(plain) : position], events)
+                plain = []
+            if not self._receive_other(data, now, jitter, events):
+                return events
+        if plain:
+            self._receive_data(plain, received[-len(plain) :], events)
         return events
 
     def lost(self, error: Exception, now: float, jitter: float) -> list[Event]:
@@ -321,6 +322,28 @@ class SignalingClientProtocol:
 
     # --- what the service says -----------------------------------------------------------------------------------
 
+    def _receive_data(self, bodies: list[bytes], received: Sequence[str | bytes], events: list[Event]) -> None:
+        try:
+            add_data_messages(pb.DataMessageFrame.FromString(b"".join(bodies)), events)
+        except ProtobufDecodeError:
+            # One of them is broken: one by one, so that only that one is lost.
+            for data in received:
+                self._receive_other(data, 0.0, 0.0, events)
+
+    def _receive_other(self, data: str | bytes, now: float, jitter: float, events: list[Event]) -> bool:
+        """Take one frame of any kind; return whether the connection goes on."""
+        try:
+            frame = decode(data)
+        except ProtocolError as exc:
+            events.append(read_undecodable(data, exc))
+            return True
+        if frame is None:
+            events.append(read_unknown(data))
+            return True
+        events += self._dispatch(frame, now, jitter)
+        # A frame may end the connection; what follows it belongs to nobody.
+        return self.state in _CONNECTED
+
     def _dispatch(self, frame: SignalFrame, now: float, jitter: float) -> list[Event]:
         events: list[Event] = []
         if frame.HasField("error") and frame.type != SignalFrame.PRIMARY_MEETING_JOIN_ACK:
@@ -328,8 +351,8 @@ class SignalingClientProtocol:
             events += self._take_status(status, now, jitter, frame.error.description)
             if self.state not in _CONNECTED:
                 return events
-        if frame.type == _DATA_MESSAGE:
-            add_data_messages(frame, events)
+        if frame.type == SignalFrame.DATA_MESSAGE:
+            add_data_messages(frame.data_message, events)
             return events
         handler = self._handlers.get(frame.type)
         if handler is None:

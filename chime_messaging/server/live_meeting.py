@@ -7,15 +7,17 @@ again. An attendee is present from its JOIN on, as there is no media that it cou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
-from chime_messaging.meeting_events import DataMessage, RosterAttendee
+from chime_messaging.ids import CONTENT_SUFFIX
+from chime_messaging.meeting_events import DataMessage
 from chime_messaging.protocol import signal_frames
-from chime_messaging.protocol.data_messages import LifetimeBuffer, MeetingThrottle, TokenBucket, Verdict
+from chime_messaging.protocol.data_messages import MeetingThrottle, TokenBucket, Verdict
 from chime_messaging.protocol.session_status import ATTENDEE_UNAVAILABLE, MEETING_ENDED
+from chime_messaging.server.attendee_socket import AttendeeSocket, Opening
+from chime_messaging.server.kept_messages import Author, KeptMessages
+from chime_messaging.server.meeting_frames import MeetingFrames
 from chime_messaging.server.meeting_roster import Presence, Roster
-from chime_messaging.server.turn import Kind, Receiver, Turn, View
+from chime_messaging.server.turn import Kind, Turn, View
 from chime_messaging.wire.signaling_pb2 import SignalFrame, VideoCodecCapability
 
 ALL_CODECS = tuple(VideoCodecCapability.values())
@@ -29,84 +31,13 @@ _STATUS_REMOVED = 411
 _EVERYTHING = frozenset({Kind.DATA, Kind.ROSTER, Kind.OPEN_INDEX})
 
 
-class AttendeeSocket(Receiver, Protocol):
-    """The connection of one attendee, as its meeting sees it."""
-
-    attendee_id: str
-    external_user_id: str
-    session_id: int | None
-    """``audio_session_id`` of its JOIN."""
-    wants_roster: bool
-    presence: Presence[AttendeeSocket] | None
-    """Who it speaks as; None in a replica meeting, unless it was promoted."""
-
-    def admit(self, opening: Opening) -> None:
-        """Answer JOIN."""
-
-    def notify_status(self, status: int) -> None:
-        """Write AUDIO_STATUS."""
-
-    def promoted(self, status: int, description: str = "") -> None:
-        """Answer PRIMARY_MEETING_JOIN; a status other than 200 is a refusal."""
-
-    def demote(self) -> None:
-        """Write PRIMARY_MEETING_LEAVE."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether nothing may be written any more."""
-
-    def close(self, code: int, reason: str = "") -> None:
-        """Start the closing handshake."""
-
-    def abort(self) -> None:
-        """Drop the TCP connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What an attendee gets when it joins."""
-
-    roster: list[RosterAttendee]
-    participants: int
-    at_capacity: bool
-    replay: bytes
-    """Framed messages that are kept, oldest first."""
-
-
-class Author(NamedTuple):
-    """Where a kept message came from: the same over reconnects, another one after a new start of the client."""
-
-    attendee_id: str
-    session_id: int | None
-
-
-class _Kept(NamedTuple):
-    framed: bytes
-    author: Author
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the meetings of a node share.
-
-    Args:
-        encode: frames one `SignalFrame`, stamped with the present time.
-        ingest: gives the next ``ingest_time_ns``.
-        wake: called when a meeting has something to flush; True if it should not wait long.
-    """
-
-    encode: Callable[[SignalFrame], bytes]
-    ingest: Callable[[], int]
-    wake: Callable[[LiveMeeting, bool], None]
-
-
 class LiveMeeting:
     """One live meeting.
 
     Args:
         meeting_id: of the meeting.
-        around: what it shares with the others.
+        frames: makes frames of what is told.
+        wake: called when there is something to flush; True if it should not wait long.
         throttle: judges its data messages; None lets everything pass.
         primary: the live meeting that this one replicates. Its attendees are the audience then: they see and hear
             what happens there, nobody sees them, and they have nothing to say unless they are promoted.
@@ -115,7 +46,8 @@ class LiveMeeting:
     def __init__(
         self,
         meeting_id: str,
-        around: Surroundings,
+        frames: MeetingFrames,
+        wake: Callable[[LiveMeeting, bool], None],
         *,
         throttle: MeetingThrottle | None,
         primary: LiveMeeting | None = None,
@@ -128,12 +60,10 @@ class LiveMeeting:
         self.primary = primary
         self.turn: Turn = Turn() if primary is None else primary.turn
         self.roster: Roster[AttendeeSocket] = Roster(None if primary is None else primary.roster.streams)
-        self._around = around
+        self._frames = frames
+        self._wake = wake
         self._throttle = throttle
-        self._kept: LifetimeBuffer[_Kept] = LifetimeBuffer()
-        self._replay: bytes | None = b""
-        self._replay_until = 0.0
-        self._authors: frozenset[Author] = frozenset()
+        self.kept = KeptMessages()
         self._announced = 0
         if primary is not None:
             primary.replicas += 1
@@ -143,15 +73,16 @@ class LiveMeeting:
         """The meeting that its attendees see: itself, or the one it replicates."""
         return self.primary or self
 
-    @property
-    def kept_until(self) -> float | None:
-        """When the next of the kept messages has outlived its time."""
-        return self._kept.deadline
-
     def idle(self, now: float) -> bool:
         """Whether there is nothing to remember."""
-        self._kept.sweep(now)
-        return not self.sockets and not self.replicas and not len(self.roster) and not len(self._kept)
+        self.kept.sweep(now)
+        return not self.sockets and not self.replicas and not len(self.roster) and not len(self.kept)
+
+    def has_room(self, attendee_id: str, capacity: int) -> bool:
+        """Whether an attendee may come in: who is present may come back, and content shares take no room."""
+        if self.roster.find(attendee_id) is not None or attendee_id.endswith(CONTENT_SUFFIX):
+            return True
+        return sum(not presence.attendee_id.endswith(CONTENT_SUFFIX) for presence in self.roster) < capacity
 
     # Coming and going
 
@@ -167,7 +98,7 @@ class LiveMeeting:
         else:
             socket.presence = presence
         self.sockets[socket] = None
-        replay = stage.replay(Author(socket.attendee_id, socket.session_id), now)
+        replay = stage.kept.replay(Author(socket.attendee_id, socket.session_id), now)
         socket.admit(Opening(roster, len(stage.roster), at_capacity, replay))
         if stage._announced != len(stage.roster):
             stage._announce_index()
@@ -222,8 +153,7 @@ class LiveMeeting:
 
     def end(self) -> None:
         """The meeting is over, for everybody in it."""
-        self._kept.clear()
-        self._replay = None
+        self.kept.clear()
         for presence in self.roster:
             if presence.socket is not None and presence.socket not in self.sockets:
                 self.demote(presence.socket)
@@ -282,46 +212,24 @@ class LiveMeeting:
 
     def announce(self, topic: str, data: bytes) -> None:
         """Give everybody a message of the service itself."""
-        message = DataMessage(topic, data, ingest_time_ns=self._around.ingest())
-        self.turn.add(self._around.encode(signal_frames.data_messages([message])), Kind.DATA)
-        self._around.wake(self, True)
-
-    def replay(self, author: Author, now: float) -> bytes:
-        """Give the messages that are kept, but for those that this very client has sent."""
-        if self._replay is None or now >= self._replay_until:
-            kept = self._kept.replay(now)
-            self._replay = b"".join(each.framed for each in kept)
-            self._replay_until = self._kept.deadline or float("inf")
-            self._authors = frozenset(each.author for each in kept)
-        if author not in self._authors:
-            return self._replay
-        return b"".join(each.framed for each in self._kept.replay(now) if each.author != author)
+        framed = self._frames.encode_data(DataMessage(topic, data), "", "", self._frames.ingest())
+        self.turn.add(framed, Kind.DATA)
+        self._wake(self, True)
 
     def _deliver(
         self, message: DataMessage, presence: Presence[AttendeeSocket], socket: AttendeeSocket, now: float
     ) -> None:
-        stamped = DataMessage(
-            message.topic,
-            message.data,
-            presence.attendee_id,
-            presence.external_user_id,
-            self._around.ingest(),
-            message.lifetime_ms,
-        )
-        framed = self._around.encode(signal_frames.data_messages([stamped]))
+        frames = self._frames
+        framed = frames.encode_data(message, presence.attendee_id, presence.external_user_id, frames.ingest())
         if message.lifetime_ms:
             author = Author(socket.attendee_id, socket.session_id)
-            self._kept.add(_Kept(framed, author), message.lifetime_ms / 1000, now)
-            self._replay = None
+            self.kept.add(framed, author, message.lifetime_ms / 1000, now)
         self.turn.add(framed, Kind.DATA, socket)
-        self._around.wake(self, True)
+        self._wake(self, True)
 
     def give_back(self, socket: AttendeeSocket, message: DataMessage) -> None:
         """Give a message back to its sender, as throttled."""
-        returned = DataMessage(
-            message.topic, message.data, socket.attendee_id, socket.external_user_id, 0, message.lifetime_ms
-        )
-        socket.write(self._around.encode(signal_frames.data_messages([returned])))
+        socket.write(self._frames.encode_data(message, socket.attendee_id, socket.external_user_id, 0))
 
     # What is told
 
@@ -329,8 +237,8 @@ class LiveMeeting:
         """Tell everybody on this stage what changed in the roster. Nobody sees who is in a replica."""
         if frames and self.primary is None:
             for frame in frames:
-                self.turn.add(self._around.encode(frame), Kind.ROSTER)
-            self._around.wake(self, False)
+                self.turn.add(self._frames.encode(frame), Kind.ROSTER)
+            self._wake(self, False)
 
     def flush(self) -> tuple[int, int]:
         """Write what waits. Return the number of writes, and of frames given to sockets."""
@@ -346,8 +254,8 @@ class LiveMeeting:
             frame = signal_frames.index(
                 participants=self._announced, at_capacity=kind is Kind.FULL_INDEX, codecs=ALL_CODECS
             )
-            self.turn.add(self._around.encode(frame), kind)
-        self._around.wake(self, False)
+            self.turn.add(self._frames.encode(frame), kind)
+        self._wake(self, False)
 
     # Inside
 

@@ -9,34 +9,29 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from websockets.frames import Opcode
 
 from chime_messaging.meeting_events import DataMessage
 from chime_messaging.protocol.data_messages import MeetingThrottle, Verdict
+from chime_messaging.server.attendee_socket import AttendeeSocket
 from chime_messaging.server.broker import Loop, Timer
-from chime_messaging.server.live_meeting import AttendeeSocket, LiveMeeting, Surroundings
+from chime_messaging.server.live_meeting import LiveMeeting
+from chime_messaging.server.meeting_frames import MeetingFrames
 from chime_messaging.server.meeting_roster import Presence
 from chime_messaging.server.notices import Admit, AttendeeRemoved, MeetingEnded, MeetingMessage, Notice
 from chime_messaging.server.timer_wheel import TimerWheel
 from chime_messaging.server.websocket import frame
-from chime_messaging.wire.signaling import SERVER_PREFIX, encode
-from chime_messaging.wire.signaling_pb2 import SignalFrame
+from chime_messaging.server.write_schedule import WriteSchedule
 
 SERVICE_RESTART = 4503
 """Close code when the server stops. Official clients reconnect after 1006 and 4500 to 4599 only, at any point."""
-INGEST_STEP = 1000
-"""Nanoseconds between two messages at least: official clients keep the time in a double, which has steps of 256 ns."""
-ROSTER_WAIT = 0.1
-"""Longest time in seconds that news of the roster wait to share a write, while hundreds join."""
+AT_CAPACITY = 409
+"""Status of a JOIN that finds no room."""
 
-_WRITE_COST = 20e-6
-"""Seconds that one write holds back the next turn: a handful of sockets is written at once, hundreds wait and share."""
-_ROSTER_COST = 100e-6
 _TIMER_RESOLUTION = 0.001
-_MAX_PENDING = 1 << 20
 _CLOSE_TIMEOUT = 3.0
 _WHEEL_TICKS = 32
 """Ticks of the wheel in one ping interval."""
@@ -104,18 +99,12 @@ class LiveMeetings:
         self.on_attendance: Callable[[str, int], None] = _ignore
         """Called with the id of a meeting and the number of its connections when that may have changed."""
         self._loop = loop
-        self._coalesce = coalesce
         self._quotas = quotas
         self._grace = reconnect_grace
-        self._clock = clock
-        self._around = Surroundings(self._encode, self._ingest, self._wake)
+        self._frames = MeetingFrames(clock)
+        self._schedule = WriteSchedule(loop, coalesce, self._flush_due)
         self._meetings: dict[str, LiveMeeting] = {}
         self._sockets: dict[AttendeeSocket, LiveMeeting | None] = {}
-        self._last_ingest = 0
-        self._dirty: dict[LiveMeeting, None] = {}
-        self._timer: Timer | None = None
-        self._due = 0.0
-        self._not_before = self._roster_not_before = 0.0
         self._expected: deque[tuple[float, LiveMeeting, Presence[AttendeeSocket]]] = deque()
         self._grace_timer: Timer | None = None
         self._sweep_timer: Timer | None = None
@@ -168,6 +157,10 @@ class LiveMeetings:
             return
         socket.attendee_id, socket.external_user_id = notice.attendee_id, notice.external_user_id
         meeting = self._meeting(notice.meeting_id, notice.primary_meeting_id)
+        if notice.capacity is not None and not meeting.has_room(notice.attendee_id, notice.capacity):
+            self.counters.refused += 1
+            socket.turn_away(AT_CAPACITY, "the meeting is full")
+            return
         self._sockets[socket] = meeting
         meeting.join(socket, self._loop.time())
         self.counters.joins += 1
@@ -178,6 +171,9 @@ class LiveMeetings:
         stage = meeting.primary if meeting is not None else None
         if stage is None or stage.meeting_id != notice.meeting_id:
             socket.promoted(403, "the meeting does not replicate that one")
+            return
+        if notice.capacity is not None and not stage.has_room(notice.attendee_id, notice.capacity):
+            socket.promoted(AT_CAPACITY, "the meeting is full")
             return
         socket.promoted(200)
         stage.promote(socket, notice.attendee_id, notice.external_user_id)
@@ -251,15 +247,16 @@ class LiveMeetings:
         """Take checked messages of an attendee; those after a `Verdict.HANG_UP` are dropped."""
         meeting = self._sockets.get(socket)
         verdict = Verdict.DELIVER
+        if meeting is None:
+            return verdict
+        now = self._loop.time()
         for message in messages:
-            if meeting is None:
-                break
             if self._throttle_next:
                 self._throttle_next -= 1
                 meeting.give_back(socket, message)
                 self.counters.throttled += 1
                 continue
-            verdict = meeting.submit(socket, message, self._loop.time())
+            verdict = meeting.submit(socket, message, now)
             if verdict is Verdict.DELIVER:
                 self.counters.messages += 1
             elif verdict is Verdict.THROTTLED:
@@ -293,7 +290,7 @@ class LiveMeetings:
         if meeting is None:
             primary = self._meeting(primary_id) if primary_id is not None else None
             throttle = MeetingThrottle() if self._quotas else None
-            meeting = LiveMeeting(meeting_id, self._around, throttle=throttle, primary=primary)
+            meeting = LiveMeeting(meeting_id, self._frames, self._schedule.wake, throttle=throttle, primary=primary)
             self._meetings[meeting_id] = meeting
         return meeting
 
@@ -301,13 +298,13 @@ class LiveMeetings:
         """Let go of a meeting that has nothing to remember, now or when its last message has outlived its time."""
         now = self._loop.time()
         if not meeting.idle(now):
-            if not meeting.sockets and meeting.kept_until is not None and self._sweep_timer is None:
-                self._sweep_timer = self._loop.call_later(meeting.kept_until - now, self._sweep)
+            if not meeting.sockets and meeting.kept.deadline is not None and self._sweep_timer is None:
+                self._sweep_timer = self._loop.call_later(meeting.kept.deadline - now, self._sweep)
             return
         if self._meetings.get(meeting.meeting_id) is meeting:
             meeting.flush()
             del self._meetings[meeting.meeting_id]
-            self._dirty.pop(meeting, None)
+            self._schedule.forget(meeting)
             if meeting.primary is not None:
                 meeting.primary.replicas -= 1
                 self._forget(meeting.primary)
@@ -319,48 +316,18 @@ class LiveMeetings:
 
     # Writing
 
-    def _encode(self, signal: SignalFrame) -> bytes:
-        signal.timestamp_ms = self._clock() // 1_000_000
-        return frame(encode(signal, SERVER_PREFIX), Opcode.BINARY)
-
-    def _ingest(self) -> int:
-        self._last_ingest = max(self._clock(), self._last_ingest + INGEST_STEP)
-        return self._last_ingest
-
-    def _wake(self, meeting: LiveMeeting, soon: bool) -> None:
-        stage = meeting.stage
-        self._dirty[stage] = None
-        if stage.turn.size > _MAX_PENDING:
-            self.flush()
-            return
-        now = self._loop.time()
-        due = max(now, self._not_before if soon else self._roster_not_before)
-        if self._timer is not None:
-            if self._due <= due + _TIMER_RESOLUTION:
-                return
-            self._timer.cancel()
-        self._due = due
-        if due - now < _TIMER_RESOLUTION:
-            self._timer = self._loop.call_soon(self.flush)
-        else:
-            self._timer = self._loop.call_later(due - now, self.flush)
-
-    def flush(self) -> None:
-        """Write everything that is waiting."""
-        dirty, self._dirty = self._dirty, {}
+    def _flush_due(self, meetings: Iterable[LiveMeeting]) -> int:
         total = 0
-        for meeting in dirty:
+        for meeting in meetings:
             writes, deliveries = meeting.flush()
             total += writes
             self.counters.writes += writes
             self.counters.deliveries += deliveries
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._dirty.clear()
-        now = self._loop.time()
-        self._not_before = now + min(self._coalesce, total * _WRITE_COST)
-        self._roster_not_before = now + min(ROSTER_WAIT, total * _ROSTER_COST)
+        return total
+
+    def flush(self) -> None:
+        """Write everything that is waiting."""
+        self._schedule.flush()
 
     async def shutdown(
         self, code: int = SERVICE_RESTART, reason: str = "the server stops", timeout: float = _CLOSE_TIMEOUT
@@ -379,7 +346,8 @@ class LiveMeetings:
                 self.abort()
                 await self._gone.wait()
         self.wheel.close()
-        for timer in (self._timer, self._grace_timer, self._sweep_timer):
+        self._schedule.close()
+        for timer in (self._grace_timer, self._sweep_timer):
             if timer is not None:
                 timer.cancel()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from chime_messaging.server.live_meeting import AttendeeSocket
+    from chime_messaging.server.attendee_socket import AttendeeSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,8 @@ class Admit:
     attendee_id: str
     """Ends in ``#content`` for a content share."""
     external_user_id: str
+    capacity: int | None = None
+    """How many attendees may be in the meeting at a time, content shares not counted; None for any number."""
     promotion: bool = False
     """Whether an attendee of a replica meeting is to speak in this meeting, rather than to enter it."""
 

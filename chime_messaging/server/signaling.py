@@ -34,10 +34,12 @@ from chime_messaging.protocol.signaling_service import (
     SignalingServerProtocol,
     Silent,
 )
+from chime_messaging.server.attendee_socket import AttendeeSocket, Opening
 from chime_messaging.server.configuration import ServerConfiguration
-from chime_messaging.server.live_meeting import ALL_CODECS, AttendeeSocket, Opening
+from chime_messaging.server.live_meeting import ALL_CODECS
 from chime_messaging.server.live_meetings import SERVICE_RESTART, LiveMeetings
 from chime_messaging.server.meeting_roster import Presence
+from chime_messaging.server.meetings.limits import capacity_of
 from chime_messaging.server.meetings.placement import SIGNALING_PATH
 from chime_messaging.server.notices import Admit
 from chime_messaging.server.store.attendees import find_by_token
@@ -219,6 +221,12 @@ class SignalingConnection(WebSocket):
         )
         self.write(self._framed() + opening.replay)
 
+    def turn_away(self, status: int, description: str) -> None:
+        """Answer JOIN with an error, and close."""
+        self._signaling.refuse(self._loop.time(), status, description)
+        self._write_out()
+        self._end_silent()
+
     def notify_status(self, status: int) -> None:
         """Write AUDIO_STATUS."""
         self._signaling.audio_status(status, self._loop.time())
@@ -326,7 +334,8 @@ class SignalingConnection(WebSocket):
         suffix = CONTENT_SUFFIX if token.endswith(CONTENT_SUFFIX) else ""
         primary_id = None if promotion else meeting.primary_meeting_id
         attendee_id = found.attendee_id + suffix
-        tx.notify(Admit(self, meeting.meeting_id, primary_id, attendee_id, found.external_user_id, promotion))
+        capacity = capacity_of(meeting.features, quotas=self._listener.configuration.quotas)
+        tx.notify(Admit(self, meeting.meeting_id, primary_id, attendee_id, found.external_user_id, capacity, promotion))
         return None
 
     def _catch_up(self) -> None:

@@ -37,6 +37,11 @@ _log = logging.getLogger(__name__)
 
 def frame(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
     """Frame one message as a server does, unmasked."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 1 << 16:
+        return bytes((0x80 | opcode, 126, size >> 8, size & 0xFF)) + payload
     return Frame(opcode, payload).serialize(mask=False)
 
 

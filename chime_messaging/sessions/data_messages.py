@@ -44,6 +44,8 @@ from chime_messaging.meeting_events import (
     MeetingSessionStarted,
     MeetingSessionStopped,
     RosterAttendee,
+    TranscriptionStatusReceived,
+    TranscriptReceived,
 )
 from chime_messaging.observers.hub import EventHub
 from chime_messaging.observers.meeting_observer import MEETING_SESSION
@@ -67,6 +69,9 @@ from chime_messaging.transport.base import Connector
 
 SERVICE_PREFIX = "aws:"
 """Beginning of topics on which only the service sends."""
+
+_MEANT = frozenset({TranscriptReceived, TranscriptionStatusReceived})
+"""Events that follow the message in which they were."""
 
 _NOTICED = frozenset({MeetingSessionStarted, AttendeeJoined, AttendeeLeft})
 """Events that reliable topics look at, too."""
@@ -253,7 +258,8 @@ class DataMessageSession:
         def register(handler: Callable[[Any], Any], /) -> Callable[[Any], Any]:
             @functools.wraps(handler)
             def handle(event: DataMessageReceived) -> object:
-                return handler(event.message) if event.message.topic == topic else None
+                message = event.message
+                return handler(message) if message.topic == topic else None
 
             subscription = self.hub.subscribe(handle, DataMessageReceived, policy=policy, size=size)
             self._remember(topic, subscription)
@@ -285,26 +291,34 @@ class DataMessageSession:
 
     def _received(self, events: list[Event]) -> list[Event]:
         """Look at what the connection brings before anybody is told: leave out what a replay brings again."""
-        seen = self._seen
-        told = []
+        accept, reliable = self._seen.accept, self._reliable
+        told: list[Event] = []
+        is_repeated = False
         for event in events:
             if type(event) is DataMessageReceived:
                 message = event.message
-                if not seen.accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic):
+                is_repeated = not accept(message.sender_attendee_id, message.ingest_time_ns or 0, message.topic)
+                if is_repeated:
                     continue
-                line = self._reliable.get(message.topic)
-                if line is not None:
+                line = reliable.get(message.topic) if reliable else None
+                if line is None:
+                    told.append(event)
+                else:
                     told += line.received(message)
-                    continue
-            elif type(event) is DataMessageThrottled:
-                line = self._reliable.get(event.message.topic)
-                if line is not None and line.returned(event.message):
-                    continue
-                event = self._throttled(event.message)
-            told.append(event)
-            if self._reliable and type(event) in _NOTICED:
-                for line in self._reliable.values():
-                    told += line.noticed(event, len(self.roster))
+            elif not is_repeated or type(event) not in _MEANT:
+                told += self._noticed(event)
+        return told
+
+    def _noticed(self, event: Event) -> list[Event]:
+        """Look at anything else than a message; return what is told instead."""
+        told: list[Event] = [event]
+        if isinstance(event, DataMessageThrottled):
+            line = self._reliable.get(event.message.topic)
+            returned = line is not None and line.returned(event.message)
+            return [] if returned else [self._throttled(event.message)]
+        if type(event) in _NOTICED:
+            for line in self._reliable.values():
+                told += line.noticed(event, len(self.roster))
         return told
 
     def _throttled(self, message: DataMessage) -> DataMessageThrottled:

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -23,7 +22,7 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
-from chime_messaging.errors import ChimeError, SessionClosedError, SessionStoppedError, UsageError
+from chime_messaging.errors import ChimeError, SessionClosedError, SessionStoppedError
 from chime_messaging.events import Event, ReconnectScheduled, SessionEstablished, SessionStopped
 from chime_messaging.observers.hub import BATCH, EventHub
 from chime_messaging.protocol.messaging_session import MessagingClientProtocol, State
@@ -31,6 +30,7 @@ from chime_messaging.protocol.reconnect import Backoff
 from chime_messaging.protocol.resume import Resume
 from chime_messaging.sessions.channels import Channel, Channels
 from chime_messaging.sessions.configuration import MessagingSessionConfiguration
+from chime_messaging.sessions.life import Life
 from chime_messaging.sessions.resume import CatchUp
 from chime_messaging.sessions.service import AwsSessionService, SessionService
 from chime_messaging.transport.base import NO_STATUS, Connector, Transport
@@ -82,10 +82,8 @@ class MessagingSession:
         self.hub = EventHub()
         """Where the session's events are told; `on`, `events`, `add_observer` and `wait_for` are its."""
         self._never_connected = True
+        self._life = Life("messaging session", self._run, self.stop, self._refusal)
         self._running: anyio.CancelScope | None = None
-        self._block: AbstractAsyncContextManager[None] | None = None
-        self._ready: anyio.Event | None = None
-        self._over: anyio.Event | None = None
         # Bound methods rather than methods of our own: their overloads tell type checkers which event a handler gets.
         self.on = self.hub.on
         """Decorator that subscribes a handler: ``@session.on(MessageCreated)``."""
@@ -155,18 +153,14 @@ class MessagingSession:
             ConfigurationError: no region, for example.
             UsageError: if the session was entered before.
         """
-        if self._block is not None:
-            raise UsageError("a messaging session is entered once; make another one")
-        self._block = self._live()
-        await self._block.__aenter__()
+        self._running = self._running or anyio.CancelScope()
+        await self._life.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        if self._block is None:
-            raise UsageError("the session was not entered")
-        return await self._block.__aexit__(kind, error, traceback)
+        return await self._life.exit(kind, error, traceback)
 
     def stop(self) -> None:
         """End the session: close the connection, tell `SessionStopped`. Returns at once; `wait_stopped` waits.
@@ -183,54 +177,29 @@ class MessagingSession:
         Raises:
             UsageError: if the session was not entered.
         """
-        if self._over is None:
-            raise UsageError("the session was not entered")
-        await self._over.wait()
+        await self._life.wait_over()
         if self._protocol.stopped is None:
             raise SessionClosedError("the session ended before it began")
         return self._protocol.stopped
 
-    @asynccontextmanager
-    async def _live(self) -> AsyncIterator[None]:
-        self._ready, self._over = ready, over = anyio.Event(), anyio.Event()
-        self._running = running = anyio.CancelScope()
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._run, running, ready, over, name=f"messaging session {self.session_id}")
-            try:
-                await ready.wait()
-                if self._protocol.stopped is not None:
-                    raise self._protocol.stopped.error or SessionStoppedError(
-                        NO_STATUS, "stopped before it was established"
-                    )
-                yield
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as exc:
-                # Carried past the task group, which would wrap it.
-                failure = exc
-            finally:
-                self.stop()
-        if failure is not None:
-            raise failure
+    def _refusal(self) -> Exception | None:
+        stopped = self._protocol.stopped
+        if stopped is None:
+            return None
+        return stopped.error or SessionStoppedError(NO_STATUS, "stopped before it was established")
 
-    async def _run(self, running: anyio.CancelScope, ready: anyio.Event, over: anyio.Event) -> None:
-        try:
-            async with self.hub:
-                try:
-                    with running:
-                        await self._keep_connected()
-                except Exception as exc:
-                    logger.exception("The messaging session of %s failed", self.user_arn)
-                    self._tell(self._protocol.fail(exc))
-                finally:
-                    self._tell(self._protocol.stop(anyio.current_time()))
-                    # Before the hub has worked off what waits, so that a handler may wait for this.
-                    ready.set()
-                    over.set()
-        finally:
-            ready.set()
-            over.set()
+    async def _run(self) -> None:
+        async with self.hub:
+            try:
+                with self._running or anyio.CancelScope():
+                    await self._keep_connected()
+            except Exception as exc:
+                logger.exception("The messaging session of %s failed", self.user_arn)
+                self._tell(self._protocol.fail(exc))
+            finally:
+                self._tell(self._protocol.stop(anyio.current_time()))
+                # Before the hub has worked off what waits, so that a handler may wait for this.
+                self._life.over()
 
     async def _keep_connected(self) -> None:
         protocol = self._protocol
@@ -311,8 +280,7 @@ class MessagingSession:
 
     def _established(self, connection: TaskGroup) -> None:
         logger.info("Session %s of %s is established", self.session_id, self.user_arn)
-        if self._ready is not None:
-            self._ready.set()
+        self._life.ready()
         if self._resume is not None and self._resume.established(self._clock()):
             catch_up = CatchUp(self._resume, self._service, self.hub, self._backoff, self._rng)
             connection.start_soon(catch_up.run, connection.cancel_scope)

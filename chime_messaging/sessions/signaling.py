@@ -26,7 +26,12 @@ from chime_messaging.errors import (
     SessionStoppedError,
 )
 from chime_messaging.events import Event
-from chime_messaging.meeting_events import MeetingReconnectScheduled, MeetingSessionStarted, MeetingSessionStopped
+from chime_messaging.meeting_events import (
+    DataMessageReceived,
+    MeetingReconnectScheduled,
+    MeetingSessionStarted,
+    MeetingSessionStopped,
+)
 from chime_messaging.observers.hub import EventHub
 from chime_messaging.protocol.reconnect import Backoff
 from chime_messaging.protocol.signal_frames import ClientDetails, JoinOptions
@@ -334,6 +339,8 @@ class SignalingSession:
     def _inspect(self, events: list[Event]) -> list[Event]:
         events = self._inspect_first(events)
         for event in events:
+            if type(event) is DataMessageReceived:  # nearly all of them
+                continue
             if isinstance(event, MeetingSessionStarted):
                 logger.info("Attendee %s joined", event.attendee_id)
                 self.life.ready()

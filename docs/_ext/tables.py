@@ -26,6 +26,7 @@ from chime_messaging.server.identity.app_instances import APP_INSTANCE_LIMIT
 from chime_messaging.server.identity.endpoints import ENDPOINT_LIMIT
 from chime_messaging.server.identity.users import USER_LIMIT
 from chime_messaging.server.local_server import LocalServer
+from chime_messaging.server.meetings import limits as meeting_limits
 from chime_messaging.server.messaging import flows
 from chime_messaging.server.messaging import quotas as counts
 from chime_messaging.server.messaging.authorization import RULES, Rule
@@ -242,6 +243,12 @@ def count_rows() -> Iterator[Row]:
     yield "messages per prefetched channel", str(prefetch.MAX_MESSAGES)
     yield "members per prefetched channel", str(prefetch.MAX_MEMBERSHIPS)
     yield "records that memory keeps of a stream", f"{streams.MAX_REMEMBERED:,}"
+    yield "attendees per meeting", str(meeting_limits.ATTENDEES_PER_MEETING)
+    yield (
+        "attendees in a meeting with FHD video or UHD content",
+        str(meeting_limits.ATTENDEES_PER_HIGH_DEFINITION_MEETING),
+    )
+    yield "replicas per primary meeting", str(meeting_limits.REPLICAS_PER_PRIMARY_MEETING)
 
 
 # Settings
@@ -294,6 +301,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "errors": error_rows,
     "messaging-operations": operation_rows("messaging"),
     "identity-operations": operation_rows("identity"),
+    "meetings-operations": operation_rows("meetings"),
     "roles": role_rows,
     "methods": method_rows,
     "limits": limit_rows,

@@ -100,17 +100,30 @@ def upgrade(port: int, target: str) -> bytes:
     ).encode()
 
 
-def _read(port: int, hellos: Sequence[bytes], until: bytes, counter: Any, ready: Event) -> None:
-    selector = selectors.DefaultSelector()
-    for hello in hellos:
-        connection = socket.create_connection(("127.0.0.1", port), timeout=20.0)
-        connection.sendall(hello)
+def greet(port: int, *hello: bytes, until: bytes) -> socket.socket:
+    """Connect, say hello, and wait until the answer ends with `until`.
+
+    Args:
+        port: on this machine.
+        hello: what to say; each part but the last is answered by an HTTP head.
+        until: end of the answer to the last.
+    """
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20.0)
+    for number, part in enumerate(hello, 1):
+        connection.sendall(part)
         answer = b""
-        while not answer.endswith(until):
+        while not answer.endswith(until if number == len(hello) else b"\r\n\r\n"):
             data = connection.recv(4096)
             if not data:
                 raise ConnectionError(answer)
             answer += data
+    return connection
+
+
+def _read(port: int, hellos: Sequence[bytes | tuple[bytes, ...]], until: bytes, counter: Any, ready: Event) -> None:
+    selector = selectors.DefaultSelector()
+    for hello in hellos:
+        connection = greet(port, *([hello] if isinstance(hello, bytes) else hello), until=until)
         connection.setblocking(False)
         selector.register(connection, selectors.EVENT_READ)
     ready.set()
@@ -147,8 +160,8 @@ class Readers:
 
 
 @contextmanager
-def readers(port: int, hellos: Sequence[bytes], until: bytes) -> Iterator[Readers]:
-    """Connect subscribers; each sends its hello and is ready when the answer ends with `until`."""
+def readers(port: int, hellos: Sequence[bytes | tuple[bytes, ...]], until: bytes) -> Iterator[Readers]:
+    """Connect subscribers; each says hello as to `greet` and is ready when the answer ends with `until`."""
     counter = processes.Value("Q", 0, lock=False)
     ready = processes.Event()
     with child(_read, port, hellos, until, counter, ready):

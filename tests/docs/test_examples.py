@@ -25,6 +25,13 @@ WITHOUT_ARGUMENTS = {
         "  Bob: With pleasure.",
         "unread: False",
     ],
+    "data_messages.py": [
+        "present: ['Alice', 'Bob']",
+        "Bob reads: Pizza at twelve?",
+        "Bob: With pleasure.",
+        "Carol reads: Pizza at twelve?",
+        "pizzas: 5000",
+    ],
     "virtual_time.py": ["back after 60 minutes"],
     "outage.py": [
         "message: before the outage",
@@ -54,8 +61,15 @@ def test_every_example_says_how_it_is_run(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("chat.py", []), ("chat.py", ["trio"]), ("outage.py", []), ("virtual_time.py", [])],
-    ids=["chat", "chat-trio", "outage", "virtual-time"],
+    [
+        ("chat.py", []),
+        ("chat.py", ["trio"]),
+        ("data_messages.py", []),
+        ("data_messages.py", ["trio"]),
+        ("outage.py", []),
+        ("virtual_time.py", []),
+    ],
+    ids=["chat", "chat-trio", "data-messages", "data-messages-trio", "outage", "virtual-time"],
 )
 def test_example_tells_its_story(name: str, arguments: list[str]) -> None:
     done = run(str(EXAMPLES / name), *arguments)

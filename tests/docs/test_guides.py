@@ -86,6 +86,14 @@ EXPECTED = {
     "channels.md": ["Pizza at twelve?", "True", "first", "True", "kitchen", "general"],
     "messaging_sessions.md": ["State.ESTABLISHED", "1005 None", "content 5000 4096"],
     "testing_your_app.md": ["hello", "said while Alice was away", "403 ForbiddenException", "0"],
+    "data_messages.md": [
+        "alice {'text': 'good morning'} 20",
+        "data 3000 2048",
+        "Coffee? Yes.",
+        "we begin",
+        "MEETING_ENDED MeetingEndedError",
+        "100",
+    ],
     "channel_flows_bots_and_streaming.md": [
         "PENDING darn rain",
         "MessageCreateDenied",

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
+from chime_messaging import DataMessageSession, MeetingSessionConfiguration
 from chime_messaging.meeting_events import TranscriptionStatusReceived, TranscriptReceived
 from chime_messaging.server import LocalServer
 from chime_messaging.server.transcription import Transcription
-from chime_messaging.sessions.data_messages import DataMessageSession
-from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 from chime_messaging.testing import EventRecorder
 from chime_messaging.wire.transcript import TranscriptAlternative, TranscriptResult
 

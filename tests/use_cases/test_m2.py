@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
+from chime_messaging import DataMessageSession, MeetingSessionConfiguration
 from chime_messaging.server import LocalServer
-from chime_messaging.sessions.data_messages import DataMessageSession
-from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 
 pytestmark = pytest.mark.anyio
 

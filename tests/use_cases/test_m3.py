@@ -12,12 +12,9 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
-from chime_messaging.errors import MeetingEndedError
-from chime_messaging.meeting_events import MeetingSessionStatusCode
+from chime_messaging import DataMessageSession, MeetingEndedError, MeetingSessionConfiguration, MeetingSessionStatusCode
 from chime_messaging.server import LocalServer
 from chime_messaging.server.meetings.lifecycle import MINUTE, Attendance, connected, ended_by, opened, viewed
-from chime_messaging.sessions.data_messages import DataMessageSession
-from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 
 RULES = {
     "no audio connection for 5 minutes": (0, 0, 5),

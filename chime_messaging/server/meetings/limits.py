@@ -9,16 +9,20 @@ ATTENDEES_PER_MEETING = 250
 ATTENDEES_PER_HIGH_DEFINITION_MEETING = 25
 """With FHD video or UHD content."""
 REPLICAS_PER_PRIMARY_MEETING = 4
-PUBLISHED_VIDEOS = 25
-RECEIVED_VIDEOS = 25
-CONTENT_SHARES = 2
 
 
-def capacity_of(features: Mapping[str, Any] | None) -> int:
-    """How many attendees may be in a meeting at a time, by its MeetingFeatures."""
+def capacity_of(features: Mapping[str, Any] | None, *, quotas: bool = True) -> int | None:
+    """How many attendees may be in a meeting at a time, by its MeetingFeatures; None for any number.
+
+    Args:
+        features: MeetingFeatures of the meeting.
+        quotas: whether the service's limits hold where the features say nothing.
+    """
     features = features or {}
     allowed = features.get("Attendee", {}).get("MaxCount")
-    return allowed if isinstance(allowed, int) else most_attendees(features)
+    if isinstance(allowed, int):
+        return allowed
+    return most_attendees(features) if quotas else None
 
 
 def most_attendees(features: Mapping[str, Any]) -> int:

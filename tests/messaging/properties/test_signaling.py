@@ -323,6 +323,39 @@ def test_any_frames_leave_the_client_in_order(said: list[SignalFrame], stage: st
         assert decode(data) is not None
 
 
+@st.composite
+def written_frames(draw: st.DrawFn) -> bytes:
+    """What may come: data messages mostly, as they are written, sometimes broken, and other frames between them."""
+    one = draw(signal_frames())
+    if draw(st.integers(0, 2)):
+        one = frames.data_messages(
+            [
+                DataMessage("chat", draw(st.binary(max_size=200)), "a", "user-a", draw(st.sampled_from([None, 0, 5])))
+                for _ in range(draw(st.integers(0, 3)))
+            ]
+        )
+    one.timestamp_ms = 1_700_000_000_000
+    raw = bytearray(encode(one, SERVER_PREFIX))
+    if not draw(st.integers(0, 3)):
+        raw[draw(st.integers(0, len(raw) - 1))] ^= draw(st.integers(1, 255))
+    return bytes(raw)
+
+
+@given(st.lists(written_frames(), max_size=10))
+@settings(max_examples=300, deadline=None)
+def test_frames_that_come_together_say_what_they_say_one_by_one(received: list[bytes]) -> None:
+    together, apart = (SignalingClientProtocol("me", OPTIONS) for _ in range(2))
+    for client in (together, apart):
+        client.start(0.0)
+        client.opened(0.0)
+    one_by_one: list[Event] = []
+    for data in received:
+        one_by_one += apart.receive([data], 1.0, 0.5)
+    events = together.receive(received, 1.0, 0.5)
+    assert [repr(event) for event in events] == [repr(event) for event in one_by_one]
+    assert (together.state, together.deadline, together.take()) == (apart.state, apart.deadline, apart.take())
+
+
 @given(st.lists(signal_frames(), max_size=12), st.sampled_from(["open", "joined"]))
 @settings(max_examples=150, deadline=None)
 def test_any_frames_leave_the_service_in_order(said: list[SignalFrame], stage: str) -> None:

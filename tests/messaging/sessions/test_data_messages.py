@@ -40,6 +40,7 @@ from chime_messaging.meeting_events import (
 from chime_messaging.protocol import signal_frames as frames
 from chime_messaging.protocol.signaling import State
 from chime_messaging.transport.faults import Close, Deliver, Drop, Duplicate, Refuse, Silence, Step
+from chime_messaging.wire.transcript_pb2 import TranscriptFrame, TranscriptionStatus
 from tests.messaging.sessions.meeting import ALICE, BOB, SECOND, Peer, Stage, in_meeting
 
 VIRTUAL_TIME = True
@@ -512,6 +513,17 @@ async def test_a_frame_that_cannot_be_read_is_told_and_the_session_goes_on() -> 
         await peer.say("chat", b"fine", 1)
         await stage.until(DataMessageReceived)
     assert stage.names().count(UndecodableSignalFrame.__name__) == 4
+
+
+async def test_a_transcript_that_comes_twice_is_told_once() -> None:
+    async with in_meeting() as (stage, peer):
+        began = TranscriptFrame()
+        began.events.add().status.type = TranscriptionStatus.STARTED
+        for second in (1, 1, 2):
+            await peer.say("aws:chime:transcription", began.SerializeToString(), second)
+        await stage.until(DataMessageReceived, count=2)
+        await anyio.wait_all_tasks_blocked()
+    assert stage.names().count("TranscriptionStatusReceived") == 2
 
 
 # Sending

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
+from google.protobuf.message import DecodeError as ProtobufDecodeError
 from hypothesis import given, settings
 
 from chime_messaging.errors import DecodeError, FrameTooLargeError, ProtocolError
 from chime_messaging.wire import signaling
 from chime_messaging.wire.signaling import CLIENT_PREFIX, MAX_FRAME_BYTES, SERVER_PREFIX, decode, encode
-from chime_messaging.wire.signaling_pb2 import DataMessage, PingPongFrame, SignalFrame
+from chime_messaging.wire.signaling_pb2 import DataMessage, DataMessageFrame, PingPongFrame, SignalFrame
 from tests.messaging.wire.signal_frames import BODIES, signal_frames
 
 STAMP = b"\x08\x01"
@@ -169,6 +170,73 @@ def test_a_frame_that_was_tampered_with_is_read_skipped_or_refused(frame: Signal
             case _:
                 del raw[at]
     _read_everything(bytes(raw))
+
+
+NOW = 1_700_000_000_000
+
+
+def data_frame(count: int, size: int, stamp: int = NOW) -> SignalFrame:
+    frame = SignalFrame(type=SignalFrame.DATA_MESSAGE, timestamp_ms=stamp)
+    frame.data_message.SetInParent()
+    for number in range(count):
+        frame.data_message.messages.add(topic="chat", data=b"x" * size, ingest_time_ns=number)
+    return frame
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 110, 120, 127, 128, 129, 2048, 16_300, 16_384, 17_000, 200_000])
+def test_the_body_of_a_frame_of_data_messages_can_be_had_without_the_frame(size: int) -> None:
+    frame = data_frame(1, size)
+    body = signaling.data_body(encode(frame, SERVER_PREFIX))
+    assert body is not None
+    assert DataMessageFrame.FromString(body) == frame.data_message
+
+
+def test_joined_bodies_read_as_one_with_the_messages_of_all() -> None:
+    bodies = [signaling.data_body(encode(data_frame(count, 8))) for count in (0, 1, 3)]
+    joined = DataMessageFrame.FromString(b"".join(body for body in bodies if body is not None))
+    assert [message.ingest_time_ns for message in joined.messages] == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param("text", id="text"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(encode(data_frame(1, 8, stamp=1)), id="a time of 1970"),
+        pytest.param(encode(data_frame(1, 8)) + b"\x10\x09", id="another type after the body"),
+        pytest.param(encode(data_frame(1, 8)) + b"\x1a\x02\x08\x01", id="an error after the body"),
+        pytest.param(encode(data_frame(1, 8))[:-1], id="cut"),
+        pytest.param(encode(data_frame(1, 300))[:-1], id="cut in a long one"),
+        pytest.param(encode(SignalFrame(type=SignalFrame.DATA_MESSAGE, timestamp_ms=NOW)), id="no body"),
+        pytest.param(encode(SignalFrame(type=SignalFrame.LEAVE, timestamp_ms=NOW)), id="another type"),
+        pytest.param(encode(data_frame(2, MAX_FRAME_BYTES // 2)), id="too large"),
+    ],
+)
+def test_any_other_frame_has_to_be_read_as_a_whole(data: bytes | str) -> None:
+    assert signaling.data_body(data) is None
+
+
+@given(signal_frames(), st.data())
+def test_a_body_that_can_be_had_is_the_one_that_the_frame_has(frame: SignalFrame, data: st.DataObject) -> None:
+    frame.timestamp_ms = data.draw(st.sampled_from([NOW, 1, 2**35 - 1, 2**35, 2**42 - 1, 2**42]))
+    if data.draw(st.booleans()):
+        frame.type = SignalFrame.DATA_MESSAGE
+    raw = bytearray(encode(frame))
+    if data.draw(st.booleans()):
+        raw[data.draw(st.integers(0, min(20, len(raw) - 1)))] ^= data.draw(st.integers(1, 255))
+    body = signaling.data_body(bytes(raw))
+    if body is None:
+        return
+    try:
+        read = decode(bytes(raw))
+    except DecodeError:
+        with pytest.raises(ProtobufDecodeError):
+            DataMessageFrame.FromString(body)
+        return
+    assert read is not None
+    assert read.type == SignalFrame.DATA_MESSAGE
+    assert not read.HasField("error")
+    assert DataMessageFrame.FromString(body) == read.data_message
 
 
 def _read_everything(data: bytes) -> None:
