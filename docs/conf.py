@@ -22,7 +22,7 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 # The reference is checked for broken cross references of our own; those of other projects need their inventories,
 # which a build without network cannot fetch.
-FOREIGN = "anyio|enum|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy"
+FOREIGN = "json|anyio|enum|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy"
 BUILTIN = "Self|Any|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError"
 BELOW = r"chime_messaging\.\w+\.\w+\.\w+"  # modules below the rooms are not public, and not in the reference
 nitpick_ignore_regex = [(r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?"), (r"py:.*", BELOW)]

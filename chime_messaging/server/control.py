@@ -97,9 +97,7 @@ class MeetingControl:
         call_async: the same without blocking the caller's loop.
     """
 
-    def __init__(
-        self, meetings: Meetings, call: Callable[..., Any], call_async: Callable[..., Awaitable[Any]]
-    ) -> None:
+    def __init__(self, meetings: Meetings, call: Callable[..., Any], call_async: Callable[..., Awaitable[Any]]) -> None:
         self._meetings = meetings
         self._call = call
         self._call_async = call_async

@@ -94,5 +94,3 @@ class TimerWheel:
             timed.expire()
         if timed.deadline is not None:
             self.watch(timed)
-
-
