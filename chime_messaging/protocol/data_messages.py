@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from enum import Enum
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -29,6 +29,12 @@ MAX_STORED: Final = 1024
 
 MAX_SEEN: Final = 32768
 """Messages that `SeenDataMessages` remembers: what a meeting at its soft limit sends in `MAX_LIFETIME`, rounded up."""
+
+_TIDY = 1024
+"""Messages that `SeenDataMessages` remembers before it looks for what it can forget."""
+
+_MAX_AT_ONCE = 256
+"""Messages of the same nanosecond that are remembered; an honest service makes one."""
 
 _TOPIC = re.compile(r"[a-zA-Z0-9_-]+")
 
@@ -261,26 +267,48 @@ class SeenDataMessages:
         """Messages that were not new."""
         self._max_seen = max_seen
         self._newest = 0
-        self._seen: set[tuple[int, str, str]] = set()
-        self._order: deque[tuple[int, str, str]] = deque()
+        # By the time of ingestion, which is practically a key of its own; the rest is for when it is not.
+        self._seen: dict[int, tuple[str, str] | set[tuple[str, str]]] = {}
+        self._tidy_at = min(_TIDY, max_seen)
 
     def __len__(self) -> int:
         return len(self._seen)
 
     def accept(self, sender_attendee_id: str, ingest_time_ns: int, topic: str) -> bool:
         """Whether a message is new; remembers it. One without a time cannot be known again and always is."""
-        if ingest_time_ns <= 0:
-            return True
-        key = (ingest_time_ns, sender_attendee_id, topic)
-        if ingest_time_ns > self._newest:  # nearly all of them; what is younger than all before needs no look-up
+        if ingest_time_ns > self._newest:
+            # The path of every live message: nothing of that time can have been seen.
             self._newest = ingest_time_ns
-        elif key in self._seen:
+            self._seen[ingest_time_ns] = (sender_attendee_id, topic)
+        elif ingest_time_ns <= 0:
+            return True
+        elif not self._accept_older((sender_attendee_id, topic), ingest_time_ns):
             self.duplicates += 1
             return False
-        order = self._order
-        self._seen.add(key)
-        order.append(key)
-        oldest = self._newest - _MAX_LIFETIME_NS
-        while order[0][0] < oldest or len(order) > self._max_seen:
-            self._seen.discard(order.popleft())
+        if len(self._seen) > self._tidy_at:
+            self._tidy()
         return True
+
+    def _accept_older(self, key: tuple[str, str], ingest_time_ns: int) -> bool:
+        known = self._seen.get(ingest_time_ns)
+        if known is None:
+            self._seen[ingest_time_ns] = key
+        elif isinstance(known, set):
+            if key in known:
+                return False
+            if len(known) < _MAX_AT_ONCE:
+                known.add(key)
+        elif known == key:
+            return False
+        else:
+            self._seen[ingest_time_ns] = {known, key}
+        return True
+
+    def _tidy(self) -> None:
+        """Forget what is too old, and the oldest half if there is still too much; rarely, so that it costs little."""
+        oldest = self._newest - int(MAX_LIFETIME * 1e9)
+        times = sorted(moment for moment in self._seen if moment >= oldest)
+        if len(times) >= self._max_seen:
+            times = times[-(self._max_seen // 2) :]
+        self._seen = {moment: self._seen[moment] for moment in times}
+        self._tidy_at = min(max(_TIDY, 2 * len(times)), self._max_seen)

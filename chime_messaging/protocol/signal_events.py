@@ -32,16 +32,17 @@ EXCERPT_BYTES = 4096
 
 def add_data_messages(frame: pb.DataMessageFrame, events: list[Event]) -> None:
     """Add the messages of a DATA_MESSAGE, and after a message with a transcript what it says."""
+    add = events.append
     for body in frame.messages:
-        ingest_time = body.ingest_time_ns
-        message = DataMessage(body.topic, body.data, body.sender_attendee_id, body.sender_external_user_id, ingest_time)
+        topic, ingest_time = body.topic, body.ingest_time_ns
+        message = DataMessage(topic, body.data, body.sender_attendee_id, body.sender_external_user_id, ingest_time)
         if ingest_time:
-            events.append(DataMessageReceived(message))
+            add(DataMessageReceived(message))
         elif body.HasField("ingest_time_ns"):
-            events.append(DataMessageThrottled(message))
+            add(DataMessageThrottled(message))
         else:
-            events.append(DataMessageReceived(msgspec.structs.replace(message, ingest_time_ns=None)))
-        if message.topic == TRANSCRIPTION_TOPIC:
+            add(DataMessageReceived(msgspec.structs.replace(message, ingest_time_ns=None)))
+        if topic == TRANSCRIPTION_TOPIC:
             _add_transcripts(message, events)
 
 

@@ -186,6 +186,7 @@ class LiveMeetings:
             self._sockets[socket] = None
         meeting.end()
         self._forget(meeting)
+        self.on_attendance(meeting_id, 0)
 
     def _remove(self, meeting_id: str, attendee_id: str) -> None:
         meeting = self._meetings.get(meeting_id)

@@ -17,7 +17,6 @@ import functools
 import logging
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -28,17 +27,12 @@ from anyio.abc import TaskGroup
 
 from chime_messaging.errors import (
     ConfigurationError,
-    ConnectionClosed,
-    QueueFullError,
     SessionClosedError,
-    SessionNotEstablishedError,
-    WaitTimeoutError,
 )
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import (
     AttendeeJoined,
     AttendeeLeft,
-    DataMessage,
     DataMessageReceived,
     DataMessageThrottled,
     MeetingSessionStarted,
@@ -52,23 +46,30 @@ from chime_messaging.observers.meeting_observer import MEETING_SESSION
 from chime_messaging.observers.subscription import DEFAULT_SIZE, Policy, Subscription
 from chime_messaging.protocol.data_messages import (
     SeenDataMessages,
-    TokenBucket,
     encode_data,
     require_data,
     require_lifetime,
     require_topic,
 )
 from chime_messaging.protocol.reliable_topic import ReliableTopicProtocol
-from chime_messaging.protocol.signaling import SignalingClientProtocol, State
+from chime_messaging.protocol.signaling import State
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 from chime_messaging.sessions.reliable_topic import ReliableLine, ReliableTopic
-from chime_messaging.sessions.resends import Outgoing, Resends
+from chime_messaging.sessions.sending import Sending
 from chime_messaging.sessions.signaling import SignalingSession
 from chime_messaging.sessions.topics import Topic, TopicHandlers, TopicMessages
 from chime_messaging.transport.base import Connector
 
 SERVICE_PREFIX = "aws:"
 """Beginning of topics on which only the service sends."""
+
+_MEANT = frozenset({TranscriptReceived, TranscriptionStatusReceived})
+"""Events that follow the message in which they were."""
+
+_NOTICED = frozenset({MeetingSessionStarted, AttendeeJoined, AttendeeLeft})
+"""Events that reliable topics look at, too."""
+
+logger = logging.getLogger("chime_messaging.sessions")
 
 _MEANT = frozenset({TranscriptReceived, TranscriptionStatusReceived})
 """Events that follow the message in which they were."""
@@ -108,10 +109,7 @@ class DataMessageSession:
         )
         self._seen = SeenDataMessages()
         self._subscriptions: dict[str, list[Subscription]] = {}
-        self._bucket = None if configuration.pace is None else TokenBucket(configuration.pace)
-        self._queue: deque[Outgoing] = deque()
-        self._queued = anyio.Event()
-        self._resends = Resends(rng) if configuration.resend_throttled else None
+        self._sending = Sending(configuration, self._signaling, rng)
         self._rng = rng
         self._reliable: dict[str, ReliableLine] = {}
         self._tasks: TaskGroup | None = None
@@ -242,7 +240,7 @@ class DataMessageSession:
         if self._tasks is not None:
             if self.is_joined:
                 line.begin(len(self.roster))
-            self._tasks.start_soon(self._until_closed, lambda: line.run(self._send_of_line))
+            self._tasks.start_soon(self._until_closed, lambda: line.run(self._sending.send_when_joined))
 
     def on_topic(self, topic: str, *, policy: Policy = "wait", size: int = DEFAULT_SIZE) -> TopicHandlers:
         """Return a decorator that subscribes a handler, ``def`` or ``async def``, to the messages of a topic.
@@ -315,24 +313,18 @@ class DataMessageSession:
         if isinstance(event, DataMessageThrottled):
             line = self._reliable.get(event.message.topic)
             returned = line is not None and line.returned(event.message)
-            return [] if returned else [self._throttled(event.message)]
+            return [] if returned else [self._sending.throttled(event.message)]
         if type(event) in _NOTICED:
             for line in self._reliable.values():
                 told += line.noticed(event, len(self.roster))
         return told
 
-    def _throttled(self, message: DataMessage) -> DataMessageThrottled:
-        if self._resends is None:
-            return DataMessageThrottled(message)
-        return DataMessageThrottled(message, self._resends.returned(message.topic, message.data, anyio.current_time()))
-
     async def _work(self) -> None:
         """Do what there is to do beside receiving, as long as the session lives."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._until_closed, self._work_off_queue)
-                if self._resends is not None:
-                    tasks.start_soon(self._until_closed, self._resend)
+                tasks.start_soon(self._until_closed, self._sending.work_off_queue)
+                tasks.start_soon(self._until_closed, self._sending.resend)
                 self._tasks = tasks
                 for line in self._reliable.values():
                     self._start(line)
@@ -345,13 +337,6 @@ class DataMessageSession:
     async def _until_closed(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         with suppress(SessionClosedError):
             await work()
-
-    async def _resend(self) -> None:
-        while self._resends is not None:
-            await self._send_of_line(await self._resends.next())
-
-    async def _send_of_line(self, message: Outgoing) -> None:
-        await self._paced(message, self._signaling.write_when_joined)
 
     # Sending
 
@@ -382,19 +367,7 @@ class DataMessageSession:
         encoded = encode_data(data)
         require_data(encoded)
         message = (topic, encoded, require_lifetime(lifetime))
-        policy = self.configuration.while_reconnecting
-        self.require_alive()
-        if policy == "wait":
-            await self._send_in_time(message)
-        elif policy == "raise":
-            await self._send_now(message)
-        elif self._queue or not self.is_joined:
-            self._enqueue(message)
-        else:
-            try:
-                await self._send_now(message)
-            except SessionNotEstablishedError:
-                self._enqueue(message)
+        await self._sending.send(message)
 
     def require_alive(self) -> None:
         """Check that the session is entered and not over.
@@ -403,67 +376,7 @@ class DataMessageSession:
             SessionNotEstablishedError: before it was entered.
             SessionClosedError: when it is over.
         """
-        if self.state is State.IDLE:
-            raise SessionNotEstablishedError("the session was not entered")
-        if self.state in (State.STOPPED, State.LEAVING):
-            raise SessionClosedError("the session is over")
-
-    def _enqueue(self, message: Outgoing) -> None:
-        self.require_alive()
-        if len(self._queue) >= self.configuration.queue_size:
-            raise QueueFullError("messages that wait for the connection", self.configuration.queue_size)
-        self._queue.append(message)
-        self._queued.set()
-
-    async def _send_in_time(self, message: Outgoing) -> None:
-        timeout = self.configuration.send_timeout
-        with anyio.move_on_after(timeout):
-            await self._paced(message, self._signaling.write_when_joined)
-            return
-        raise WaitTimeoutError("turn to send" if self.is_joined else "connection to send on", timeout)
-
-    async def _send_now(self, message: Outgoing) -> None:
-        self._signaling.protocol.require_joined()
-        try:
-            await self._paced(message, self._signaling.write)
-        except ConnectionClosed as exc:
-            raise SessionNotEstablishedError("the connection was lost while the message was sent") from exc
-
-    async def _paced(self, message: Outgoing, write: Callable[[Any], Any]) -> None:
-        topic, data, lifetime_ms = message
-        if self._resends is not None:
-            self._resends.sent(message)
-
-        def add(protocol: SignalingClientProtocol, now: float) -> None:
-            protocol.send(topic, data, lifetime_ms, now)
-
-        if self._bucket is None:
-            await write(add)
-            return
-        is_written = False
-        delay = self._bucket.reserve(anyio.current_time())
-        try:
-            if delay > _TICK:
-                await anyio.sleep(delay)
-            await write(add)
-            is_written = True
-        finally:
-            if not is_written:
-                self._bucket.put_back()
-
-    async def _work_off_queue(self) -> None:
-        try:
-            while True:
-                while self._queue:
-                    # Stays at its place until it is written: what comes meanwhile queues up behind it.
-                    await self._send_of_line(self._queue[0])
-                    self._queue.popleft()
-                self._queued = anyio.Event()
-                await self._queued.wait()
-        finally:
-            if self._queue:
-                logger.warning("%d queued data messages were not sent", len(self._queue))
-                self._queue.clear()
+        self._sending.require_alive()
 
 
 def _require_name(topic: str) -> None:

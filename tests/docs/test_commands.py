@@ -143,7 +143,7 @@ SERVERS = [
     block
     for page in sorted((DOCS / "guides").glob("*.md"))
     for block in blocks(page, "bash")
-    if "chime serve" in block.code
+    if "chime serve" in block.code and len(block.code.splitlines()) == 1
 ]
 
 
@@ -151,6 +151,18 @@ SERVERS = [
 def test_servers_of_the_guides_start(block: Block, shell: Callable[[str], str]) -> None:
     (command,) = block.code.splitlines()
     assert "ready http" in shell(f"exec 3<>said\n{command} >&3 &\nheard ready\n")
+
+
+def test_data_messages_from_a_shell(shell: Callable[[str], str]) -> None:
+    page = DOCS / "guides" / "data_messages.md"
+    (code,) = (block.code for block in blocks(page, "bash") if "chime serve" in block.code)
+    server, variables, sub, pub = code.splitlines()
+    out = shell(
+        f"exec 3<>said\n{said(server)}\nheard ready\n{variables}\n{said(sub)}\n"
+        # A subscriber says nothing when it has joined, so the other goes on until it is heard.
+        + f"(while {pub} >/dev/null; do :; done) &\nheard 'good morning'\n"
+    )
+    assert "good morning" in out
 
 
 def test_install_names_every_extra() -> None:

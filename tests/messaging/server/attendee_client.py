@@ -105,15 +105,19 @@ class Client:
 class Meeting:
     """A meeting on a server, and attendees for it."""
 
-    def __init__(self, server: LocalServer, **options: Any) -> None:
+    def __init__(self, server: LocalServer, token: str = "token", **options: Any) -> None:
         self.server = server
         self.api = server.client("chime-sdk-meetings")
         created = self.api.create_meeting(
-            ClientRequestToken="token", MediaRegion="us-east-1", ExternalMeetingId="meeting", **options
+            ClientRequestToken=token, MediaRegion="us-east-1", ExternalMeetingId="meeting", **options
         )
         self.description: dict[str, Any] = created["Meeting"]
         self.meeting_id: str = self.description["MeetingId"]
         self.url: str = self.description["MediaPlacement"]["SignalingUrl"]
+
+    def replica(self) -> Meeting:
+        """A meeting that replicates this one."""
+        return Meeting(self.server, "replica", PrimaryMeetingId=self.meeting_id)
 
     def attendee(self, name: str) -> dict[str, Any]:
         created: dict[str, Any] = self.api.create_attendee(MeetingId=self.meeting_id, ExternalUserId=name)["Attendee"]

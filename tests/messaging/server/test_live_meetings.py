@@ -362,6 +362,7 @@ def test_the_end_of_a_meeting_leaves_others_alone() -> None:
     assert eve.take_texts() == ["really"]
     assert not bob.closed
     assert world.live.meetings == 1
+    assert world.attendance[-1] == ("m", 0)
 
 
 def test_a_removed_attendee_that_is_not_connected_leaves_the_roster() -> None:

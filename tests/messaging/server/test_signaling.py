@@ -422,3 +422,27 @@ async def test_metrics_tell_of_meetings(meeting: Meeting) -> None:
         text = meeting.server.node.metrics.render().decode()
     for line in ("chime_attendees 2.0", "chime_meetings 1.0", "chime_joins_total 2.0", "chime_data_messages_total 1.0"):
         assert line in text.splitlines()
+
+
+async def test_an_attendee_of_a_replica_is_promoted_with_the_credentials_of_the_primary_meeting(
+    meeting: Meeting,
+) -> None:
+    replica = meeting.replica()
+    guest = meeting.attendee("guest")
+    async with meeting.attend("star") as star, replica.attend("fan") as fan:
+        await fan.send(signal_frames.primary_meeting_join(guest["AttendeeId"], "guest", "wrong"))
+        refused = await fan.next(SignalFrame.PRIMARY_MEETING_JOIN_ACK)
+        assert refused.error.status == 403
+        await fan.send(signal_frames.primary_meeting_join(guest["AttendeeId"], "guest", guest["JoinToken"]))
+        await fan.say("hello from the audience")
+        accepted = await fan.next(SignalFrame.PRIMARY_MEETING_JOIN_ACK)
+        assert not accepted.HasField("error")
+        assert not (await fan.next(INDEX)).index.at_capacity
+        (message,) = await star.messages(1)
+        assert (message.data, message.sender_external_user_id) == (b"hello from the audience", "guest")
+        await star.say("welcome")
+        assert await fan.texts(1) == ["welcome"]
+        meeting.api.delete_attendee(MeetingId=meeting.meeting_id, AttendeeId=guest["AttendeeId"])
+        assert (await fan.next(SignalFrame.PRIMARY_MEETING_LEAVE)).type == SignalFrame.PRIMARY_MEETING_LEAVE
+        await fan.say("nobody hears this")
+        assert (await fan.messages(1))[0].ingest_time_ns == 0

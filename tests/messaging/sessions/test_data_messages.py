@@ -336,11 +336,11 @@ async def test_a_service_that_falls_silent_is_noticed_by_its_missing_pongs() -> 
             assert 30 <= anyio.current_time() - started <= 60
 
 
-async def test_an_hour_of_pings_keeps_the_session() -> None:
+async def test_a_day_of_pings_keeps_the_session() -> None:
     async with in_meeting() as (stage, _):
-        await anyio.sleep(3600)
+        await anyio.sleep(24 * 3600)
         assert stage.session.is_joined
-        assert stage.names().count("PongReceived") >= 359
+        assert stage.names().count("PongReceived") >= 8639
         assert "MeetingReconnectScheduled" not in stage.names()
 
 

@@ -1,5 +1,6 @@
 """The generated modules are what the pinned protoc makes of the .proto files, and run on a wide range of runtimes."""
 
+import importlib
 import importlib.metadata
 import importlib.resources
 import re
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 ROOT = Path(__file__).parents[3]
 WIRE = ROOT / "chime_messaging" / "wire"
@@ -20,17 +22,15 @@ def pinned_version() -> str:
     return found[1]
 
 
+PROTOC = [sys.executable, "-m", "grpc_tools.protoc", "-I."]
+
+
 @pytest.fixture
-def protoc() -> list[str]:
-    version = pinned_version()
-    advice = f"pip install grpcio-tools=={version} (extra dev) to regenerate and compare"
+def installed() -> str:
     try:
-        installed = importlib.metadata.version("grpcio-tools")
+        return importlib.metadata.version("grpcio-tools")
     except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"no grpcio-tools: {advice}")
-    if installed != version:
-        pytest.skip(f"grpcio-tools is {installed}: {advice}")
-    return [sys.executable, "-m", "grpc_tools.protoc"]
+        pytest.skip(f"pip install grpcio-tools=={pinned_version()} (extra dev) to regenerate and compare")
 
 
 def test_there_are_protos() -> None:
@@ -38,14 +38,35 @@ def test_there_are_protos() -> None:
 
 
 @pytest.mark.parametrize("proto", PROTOS, ids=lambda path: path.name)
-def test_a_generated_module_is_up_to_date(proto: Path, protoc: list[str], tmp_path: Path) -> None:
+def test_a_generated_module_says_what_the_proto_says(proto: Path, installed: str, tmp_path: Path) -> None:
+    assert installed
+    target = tmp_path / "set"
+    command = [*PROTOC, f"--descriptor_set_out={target}", str(proto.relative_to(ROOT))]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=50)
+    [compiled] = FileDescriptorSet.FromString(target.read_bytes()).file
+    module = importlib.import_module(f"chime_messaging.wire.{proto.stem}_pb2")
+    generated = FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb)
+    assert _without_json_names(compiled) == _without_json_names(generated)
+
+
+def _without_json_names(file: FileDescriptorProto) -> FileDescriptorProto:
+    # They follow from the names; protoc adds them, its generator for Python leaves them out.
+    messages = list(file.message_type)
+    while messages:
+        message = messages.pop()
+        messages += message.nested_type
+        for field in message.field:
+            field.ClearField("json_name")
+    return file
+
+
+@pytest.mark.parametrize("proto", PROTOS, ids=lambda path: path.name)
+def test_a_generated_module_is_what_the_pinned_protoc_makes(proto: Path, installed: str, tmp_path: Path) -> None:
+    if installed != pinned_version():
+        pytest.skip(f"grpcio-tools is {installed}; the text is that of {pinned_version()}")
     source = proto.relative_to(ROOT)
-    subprocess.run(
-        [*protoc, "-I.", f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", str(source)],
-        cwd=ROOT,
-        check=True,
-        timeout=50,
-    )
+    command = [*PROTOC, f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", str(source)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=50)
     for suffix in ("_pb2.py", "_pb2.pyi"):
         name = source.with_name(source.stem + suffix)
         assert (tmp_path / name).read_text() == (ROOT / name).read_text(), f"{name} is not what protoc makes"
