@@ -3,7 +3,8 @@
 An entry with an attendee id says that the attendee is there, one with ``muted`` says whether it is muted, and one with
 neither says that the stream is gone. Stream ids grow and are never used again in a meeting: an attendee that comes back
 has a larger one, and word that the old one is gone says nothing about it. After every join the first frame is the
-complete roster; whoever is known and not in it left while nobody listened.
+complete roster, whatever was known before: whoever is known and not in it left while nobody listened, and a service
+that was started anew may count its streams from the beginning.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Roster:
         events: list[Event] = []
         named = {entry.attendee_id for entry in frame.streams if entry.attendee_id}
         position = 0
+        if self._is_complete_next:
+            self._by_stream.clear()
         for entry in frame.streams:
             if entry.audio_stream_id == 0:
                 continue
@@ -69,7 +72,7 @@ class Roster:
         known = self._attendees.get(entry.attendee_id)
         if known is None and len(self._attendees) >= MAX_ATTENDEES:
             return []
-        if known is not None and known.audio_stream_id > entry.audio_stream_id:
+        if known is not None and known.audio_stream_id > entry.audio_stream_id and not self._is_complete_next:
             return []
         muted = entry.muted if entry.HasField("muted") else (known.muted if known is not None else None)
         attendee = RosterAttendee(
@@ -111,4 +114,7 @@ class Roster:
             attendee = self._attendees.pop(key)
             self._by_stream.pop(attendee.audio_stream_id, None)
             events.append(AttendeeLeft(attendee, missed=True))
+        own = self._attendees.get(self._own)
+        if own is not None and self._by_stream.setdefault(own.audio_stream_id, self._own) != self._own:
+            events.append(AttendeeLeft(self._attendees.pop(self._own), missed=True))
         return events

@@ -72,8 +72,8 @@ class ReliableLine:
             self.protocol.attendees(attendees)
         elif isinstance(event, AttendeeLeft):
             self.protocol.attendees(attendees)
-            # Who was dropped is likely to be back.
-            if not event.dropped:
+            # Who was dropped is likely to be back; so is who is missed after an outage: it may have been everybody's.
+            if not (event.dropped or event.missed):
                 events = self.protocol.attendee_left(event.attendee.attendee_id, now)
         else:
             return events

@@ -183,3 +183,13 @@ def test_what_is_told_adds_up_to_who_is_there(frames: list[list[AudioStreamIdInf
         }
         for known in roster.attendees.values():
             assert roster.attendee_of(known.audio_stream_id) == known
+
+
+def test_a_complete_roster_counts_whatever_the_numbers_were_before() -> None:
+    roster = Roster("a")
+    apply(roster, there(7, "a"), there(8, "b"))
+    roster.reconnect()
+    assert apply(roster, there(1, "b")) == []
+    assert apply(roster, there(7, "c")) == [AttendeeLeft(attendee("a", 7)), AttendeeJoined(attendee("c", 7), 0, 1)]
+    assert roster.attendee_of(1) == attendee("b", 1)
+    assert roster.attendee_of(8) is None
