@@ -51,8 +51,7 @@ class Roster:
         events: list[Event] = []
         named = {entry.attendee_id for entry in frame.streams if entry.attendee_id}
         position = 0
-        if self._is_complete_next:
-            self._by_stream.clear()
+        missed = self._begin_complete(frame, named) if self._is_complete_next else []
         for entry in frame.streams:
             if entry.audio_stream_id == 0:
                 continue
@@ -63,10 +62,17 @@ class Roster:
                 events += self._mute(entry)
             else:
                 events += self._gone(entry)
-        if self._is_complete_next:
-            self._is_complete_next = False
-            events += self._missed(named)
-        return events
+        self._is_complete_next = False
+        return events + missed
+
+    def _begin_complete(self, frame: AudioStreamIdInfoFrame, named: set[str]) -> list[Event]:
+        """Forget who is not in a complete roster, and the numbers of who is; return the missed leaves."""
+        missed = self._missed(named)
+        for entry in frame.streams:
+            known = self._attendees.get(entry.attendee_id)
+            if known is not None and entry.audio_stream_id:
+                self._by_stream.pop(known.audio_stream_id, None)
+        return missed
 
     def _present(self, entry: AudioStreamIdInfo, position: int, count: int) -> list[Event]:
         known = self._attendees.get(entry.attendee_id)
@@ -114,7 +120,4 @@ class Roster:
             attendee = self._attendees.pop(key)
             self._by_stream.pop(attendee.audio_stream_id, None)
             events.append(AttendeeLeft(attendee, missed=True))
-        own = self._attendees.get(self._own)
-        if own is not None and self._by_stream.setdefault(own.audio_stream_id, self._own) != self._own:
-            events.append(AttendeeLeft(self._attendees.pop(self._own), missed=True))
         return events

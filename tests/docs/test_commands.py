@@ -160,7 +160,7 @@ def test_data_messages_from_a_shell(shell: Callable[[str], str]) -> None:
     out = shell(
         f"exec 3<>said\n{said(server)}\nheard ready\n{variables}\n{said(sub)}\n"
         # A subscriber says nothing when it has joined, so the other goes on until it is heard.
-         f"(while {pub} >/dev/null; do :; done) &\nheard 'good morning'\n"
+        f"(while {pub} >/dev/null; do :; done) &\nheard 'good morning'\n"
     )
     assert "good morning" in out
 
