@@ -45,8 +45,10 @@ def sessions(server: LocalServer, *names: str) -> list[DataMessageSession]:
     made = []
     for name in names:
         attendee = client.create_attendee(MeetingId=meeting["Meeting"]["MeetingId"], ExternalUserId=name)
-        settings = {"reconnect_short_backoff": 0.01, "reconnect_long_backoff": 0.05}
-        made.append(DataMessageSession(MeetingSessionConfiguration(meeting, attendee, **settings)))
+        configuration = MeetingSessionConfiguration(
+            meeting, attendee, reconnect_short_backoff=0.01, reconnect_long_backoff=0.05
+        )
+        made.append(DataMessageSession(configuration))
     client.close()
     return made
 
