@@ -25,5 +25,9 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 FOREIGN = "json|anyio|enum|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy"
 BUILTIN = "Self|Any|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError"
 BELOW = r"chime_messaging\.\w+\.\w+\.\w+"  # modules below the rooms are not public, and not in the reference
-nitpick_ignore_regex = [(r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?"), (r"py:.*", BELOW)]
+nitpick_ignore_regex = [
+    (r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?"),
+    (r"py:.*", BELOW),
+    (r"py:.*", r"tuple\[.*"),
+]
 suppress_warnings = ["ref.python"]  # `type[...]` in a signature, where classes have a field of that name
