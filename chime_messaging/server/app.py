@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from chime_messaging.server.faults import Fault
 from chime_messaging.server.meetings.ingestion import ClientEvents
 from chime_messaging.server.meetings.placement import INGESTION_PATH, NEAREST_MEDIA_REGION_PATH
 from chime_messaging.server.metrics import CONTENT_TYPE, Metrics
+from chime_messaging.server.pages import Page
 from chime_messaging.server.rest import errors
 from chime_messaging.server.rest.dispatch import Answer, Dispatcher, Request, new_request_id
 from chime_messaging.server.rest.requests import MAX_BODY_BYTES, too_large
@@ -68,6 +69,7 @@ class App:
         metrics: counts them.
         client_events: takes what clients report.
         region: the one media region there is.
+        pages: for browsers, by path.
     """
 
     def __init__(
@@ -76,11 +78,13 @@ class App:
         metrics: Metrics,
         client_events: ClientEvents | None = None,
         region: str = LOCAL_REGION,
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._client_events = client_events or ClientEvents()
         self._region = msgspec.json.encode({"region": region})
+        self._pages = pages or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -97,6 +101,8 @@ class App:
             await _send(send, 200, [*_CORS, _JSON], self._region)
         elif method == "POST" and scope["path"].rstrip("/") == INGESTION_PATH:
             await self._ingest(receive, send)
+        elif method == "GET" and (page := self._pages.get(scope["path"])) is not None:
+            await _send(send, 200, [*_CORS, (b"content-type", page.content_type.encode())], page.body)
         else:
             await self._operate(scope, receive, send)
 
