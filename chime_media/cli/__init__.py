@@ -1,0 +1,1 @@
+"""The commands that need media; chime_messaging.cli finds them by their entry point."""

@@ -1,0 +1,1 @@
+"""The only room that knows aioice, OpenSSL, pylibsrtp, Opus and the codecs of aiortc: transport, peers, codecs."""

@@ -1,0 +1,1 @@
+"""What a user holds: MeetingSession, its audio, its video, its content share."""

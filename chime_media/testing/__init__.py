@@ -1,0 +1,1 @@
+"""For tests of applications: a network that loses, delays and reorders by script."""
