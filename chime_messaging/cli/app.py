@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from chime_messaging import __version__
+from chime_messaging.cli import extensions
 from chime_messaging.cli.meeting_commands import data, loads, meetings
 from chime_messaging.cli.options import AppInstance, As, Json, Url
 
@@ -206,12 +207,21 @@ def send(
     )
 
 
-@app.command(epilog="Exit code 0 if every message reached everyone exactly once, else 1. Takes about ten seconds.")
+@app.command(epilog="Exit code 0 if everything arrived as it should, else 1. Takes about ten seconds.")
 def demo(
     messages: Annotated[int, typer.Option(min=30, max=600, help="Messages in the burst.")] = 300,
     seconds: Annotated[float, typer.Option(min=0.5, max=10, help="Length of the burst.")] = 4.0,
+    meeting: Annotated[
+        bool,
+        typer.Option("--meeting", help="A meeting instead: two attendees talk, show and share; takes half a minute."),
+    ] = False,
+    output: Annotated[
+        str, typer.Option("--output", metavar="FOLDER", help="Where --meeting leaves its pictures and its recording.")
+    ] = "chime-demo",
 ) -> None:
     """Watch three people chat on a local Chime while one of them is cut off in the middle of a burst."""
+    if meeting:
+        raise typer.Exit(extensions.find_demo("meeting")(output))
     from chime_messaging.cli.demo import run
 
     raise typer.Exit(run(messages=messages, seconds=seconds))
@@ -286,3 +296,6 @@ def list_channels(user: As = None, json: Json = False, url: Url = None, app_inst
     from chime_messaging.cli.people import list_channels
 
     list_channels(user, json=json, url=url, app_instance=app_instance)
+
+
+extensions.extend({"": app, "meeting": meetings, "load": loads})

@@ -19,7 +19,14 @@ EXTRAS = {
     "sqlalchemy": "server",
     "trustme": "server",
     "prometheus_client": "server",
-    "starlette": "server",
+    "aiortc": "media",
+    "aioice": "media",
+    "av": "media",
+    "numpy": "media",
+    "pylibsrtp": "media",
+    "OpenSSL": "media",
+    "sounddevice": "microphone",
+    "mss": "screen",
 }
 """Package -> the extra of this distribution that brings it."""
 
