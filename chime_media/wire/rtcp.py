@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from struct import Struct
-from struct import error as StructError
 from typing import TypeAlias
 
 from chime_messaging.errors import DecodeError
@@ -229,7 +229,7 @@ def parse(packet: bytes) -> list[RtcpPacket]:
             body = body[:-padding]
         try:
             _read(found, kind, first & 0x1F, body)
-        except (StructError, IndexError):
+        except (struct.error, IndexError):
             raise DecodeError("RTCP packet shorter than what it announces", packet) from None
         offset = end
     return found

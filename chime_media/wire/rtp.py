@@ -6,9 +6,9 @@ is read when it is asked for.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from struct import Struct
-from struct import error as StructError
 
 from chime_messaging.errors import DecodeError
 
@@ -108,7 +108,7 @@ def parse(packet: bytes) -> RtpPacket:
     """
     try:
         first, second, sequence_number, timestamp, ssrc = _HEADER.unpack_from(packet)
-    except StructError:
+    except struct.error:
         raise DecodeError("RTP packet shorter than its header", packet) from None
     if first >> 6 != 2:
         raise DecodeError("not of RTP version 2", packet)
