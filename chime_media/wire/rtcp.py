@@ -243,8 +243,9 @@ def compound(packets: Iterable[RtcpPacket]) -> bytes:
 def _read(found: list[RtcpPacket], kind: int, count: int, body: bytes) -> None:
     if kind == _SENDER_REPORT:
         ssrc = _ssrc_at(body, 0)
-        info = _SENDER_INFO.unpack_from(body, 4)
-        found.append(SenderReport(ssrc, *info, _reports(body, 24, count)))
+        ntp_time, timestamp, packet_count, octet_count = _SENDER_INFO.unpack_from(body, 4)
+        reports = _reports(body, 24, count)
+        found.append(SenderReport(ssrc, ntp_time, timestamp, packet_count, octet_count, reports))
     elif kind == _RECEIVER_REPORT:
         found.append(ReceiverReport(_ssrc_at(body, 0), _reports(body, 4, count)))
     elif kind == _SOURCE_DESCRIPTION:
@@ -252,7 +253,8 @@ def _read(found: list[RtcpPacket], kind: int, count: int, body: bytes) -> None:
     elif kind == _BYE:
         found.append(Bye(tuple(_ssrc_at(body, 4 * index) for index in range(count))))
     elif kind == _TRANSPORT_FEEDBACK and count == _NACK:
-        found.append(GenericNack(*_TWO_SSRCS.unpack_from(body), _lost(body)))
+        sender_ssrc, media_ssrc = _TWO_SSRCS.unpack_from(body)
+        found.append(GenericNack(sender_ssrc, media_ssrc, _lost(body)))
     elif kind == _PAYLOAD_FEEDBACK:
         _read_payload_feedback(found, count, body)
 

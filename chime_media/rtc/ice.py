@@ -1,0 +1,385 @@
+"""The attendee's side of a media connection: full ICE, directly or through a relay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, Self
+
+from aioice import ice
+from aioice.candidate import Candidate, candidate_foundation, candidate_priority
+from aioice.stun import Message, TransactionError
+
+from chime_media.rtc.certificate import Certificate, Fingerprint
+from chime_media.rtc.secure_transport import SecureTransport
+from chime_media.rtc.stun import IceCredentials
+from chime_media.rtc.transport import MediaReceiver
+from chime_media.rtc.turn import Address, RelayTransport, TurnUri, allocate
+from chime_messaging.errors import ChimeError, ConfigurationError, ConnectError, ConnectTimeoutError
+from chime_messaging.meeting_events import TurnCredentials
+
+log = logging.getLogger(__name__)
+
+GATHER_TIMEOUT = 5.0
+CONNECT_TIMEOUT = 15.0
+CONSENT_INTERVAL = 5.0
+CONSENT_TIMEOUT = 30.0
+_MAX_UNSENT = 256 * 1024
+
+
+class RemoteTransport(Protocol):
+    """What the answer says about the transport of its side."""
+
+    @property
+    def ufrag(self) -> str:
+        """ICE user fragment."""
+
+    @property
+    def pwd(self) -> str:
+        """ICE password."""
+
+    @property
+    def fingerprint(self) -> str:
+        """``sha-256 AB:CD:...``."""
+
+    @property
+    def setup(self) -> str:
+        """Its part in the DTLS handshake."""
+
+    @property
+    def candidates(self) -> Sequence[object]:
+        """Its candidates, each the value of SDP's attribute when made a text."""
+
+    @property
+    def ice_lite(self) -> bool:
+        """Whether it only answers checks."""
+
+
+class ClientTransport(SecureTransport):
+    """A `MediaTransport` to the media node. Make it with `await ClientTransport.gather(...)`, then `connect` it.
+
+    Attributes:
+        certificate: Ours.
+        ufrag: ICE user fragment for the offer.
+        pwd: ICE password for the offer.
+        candidates: Values of SDP's candidate attributes for the offer.
+    """
+
+    def __init__(self, connection: _Connection, certificate: Certificate) -> None:
+        super().__init__(asyncio.get_running_loop())
+        self.certificate = certificate
+        self.ufrag = connection.local_username
+        self.pwd = connection.local_password
+        self.candidates = [f"candidate:{candidate.to_sdp()}" for candidate in connection.local_candidates]
+        self._ice = connection
+        self._path: _Path | None = None
+        self._peer: Address = ("", 0)
+        self._early: bytes | None = None
+        self._established: asyncio.Future[None] = self._loop.create_future()
+        self._released: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def gather(
+        cls,
+        turn: TurnCredentials | None = None,
+        relay_only: bool = True,
+        timeout: float = GATHER_TIMEOUT,
+        *,
+        certificate: Certificate | None = None,
+        tls: ssl.SSLContext | None = None,
+        addresses: Sequence[str] | None = None,
+        consent_interval: float = CONSENT_INTERVAL,
+        consent_timeout: float = CONSENT_TIMEOUT,
+    ) -> Self:
+        """Find out where we can be reached.
+
+        Args:
+            turn: Relays of the service and how to be let in. Without, or if it names none, only own addresses are used.
+            relay_only: Whether, if there are relays, only relayed addresses are used, as the service wants it.
+            timeout: Seconds for all of it. Relays are tried one after another until one gives an address.
+            certificate: Ours; by default a new one.
+            tls: How relays are spoken to over TLS; by default as is usual for the system.
+            addresses: Own addresses; by default those of the machine, loopback included.
+            consent_interval: Seconds, on average, between checks that the peer still agrees.
+            consent_timeout: Seconds without agreement after which the connection is over.
+
+        Raises:
+            ConnectError: No relay gave an address, or no own address could be used.
+            ConfigurationError: None of the relays is one that can be used.
+        """
+        connection = _Connection(consent_interval, consent_timeout)
+        uris = _usable(turn.uris) if turn is not None and turn.uris else []
+        try:
+            if not (uris and relay_only):
+                await connection.add_own_addresses(_own_addresses() if addresses is None else addresses)
+            if turn is not None and uris:
+                await connection.add_relay(uris, turn, timeout, tls)
+            await connection.gather_candidates()
+        except BaseException:
+            await connection.close()
+            raise
+        if not connection.local_candidates:
+            raise ConnectError("media", "no address of this machine could be used")
+        return cls(connection, certificate or Certificate.generate())
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 fingerprint of our certificate, as in SDP but without the name of the hash."""
+        return self.certificate.fingerprint
+
+    @property
+    def relay(self) -> TurnUri | None:
+        """The relay in use, once connected; None: a direct connection."""
+        transport = self._path.transport if self._path is not None else None
+        return transport.uri if isinstance(transport, RelayTransport) else None
+
+    async def connect(self, remote: RemoteTransport, receiver: MediaReceiver, timeout: float = CONNECT_TIMEOUT) -> None:
+        """Connect with the node: ICE, then DTLS. If it fails, the transport is over and `receiver` hears nothing.
+
+        Args:
+            remote: What the answer says.
+            receiver: Who gets what comes.
+            timeout: Seconds for all of it.
+
+        Raises:
+            ConnectError: No path leads there, or the handshake failed.
+            ConnectTimeoutError: It took too long.
+            ConfigurationError: The answer's fingerprint is of a hash that is not supported.
+        """
+        if self._closed:
+            raise ConnectError("media", "the transport was closed")
+        fingerprint = Fingerprint(remote.fingerprint)
+        self._ice.on_media = self._keep_early
+        self._ice.on_end = self._end
+        try:
+            async with asyncio.timeout(timeout):
+                await self._connect_ice(remote)
+                self._receiver = receiver
+                self._ice.on_media = self._datagram_received
+                self._start_dtls(self.certificate, fingerprint, "active" if remote.setup != "active" else "passive")
+                if self._early is not None:
+                    self._datagram_received(self._early, self._loop.time())
+                await self._established
+        except BaseException as error:
+            self._receiver = None
+            self._end("connecting failed")
+            await self.aclose()
+            if isinstance(error, ConnectionError):
+                raise ConnectError("media", "no candidate of the answer can be reached") from error
+            if isinstance(error, TimeoutError):
+                raise ConnectTimeoutError("media", timeout) from error
+            raise
+
+    async def aclose(self) -> None:
+        """End the connection and wait until its sockets are closed and a relayed address is given back."""
+        self.close()
+        if self._released is not None:
+            await asyncio.shield(self._released)
+
+    async def _connect_ice(self, remote: RemoteTransport) -> None:
+        connection = self._ice
+        connection.remote_username = remote.ufrag
+        connection.remote_password = remote.pwd
+        connection.remote_is_lite = remote.ice_lite
+        for candidate in _remote_candidates(remote.candidates):
+            await connection.add_remote_candidate(candidate)
+        await connection.add_remote_candidate(None)
+        await connection.connect()
+        pair = connection.selected
+        if pair is None:
+            raise ConnectionError("no pair was nominated")
+        path = pair.protocol
+        if not isinstance(path, _Path):
+            raise ConnectionError("a pair of a foreign path")
+        self._path, self._peer = path, pair.remote_addr
+
+    def _keep_early(self, datagram: bytes, _: float) -> None:
+        # The node may begin the handshake as soon as one check has come, before our side has chosen the pair.
+        self._early = datagram
+
+    def _become_connected(self, dtls: Any) -> None:
+        super()._become_connected(dtls)
+        if not self._established.done():
+            self._established.set_result(None)
+
+    def _transmit(self, datagram: bytes) -> bool:
+        path = self._path
+        return path is not None and path.send_now(datagram, self._peer)
+
+    def _end(self, reason: str) -> None:
+        if not self._established.done():
+            if self._receiver is None:
+                self._established.cancel()
+            else:
+                self._receiver = None
+                self._established.set_exception(ConnectError("media", reason))
+        super()._end(reason)
+
+    def _release(self) -> None:
+        self._released = self._loop.create_task(self._ice.close())
+
+
+class _Path(ice.StunProtocol):
+    """Our end of a path: a socket, or a relayed address. Media is told from checks by its first byte."""
+
+    def __init__(self, connection: _Connection) -> None:
+        super().__init__(connection)
+        self._connection = connection
+        self._send_relayed: Callable[[bytes, Address], bool] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if isinstance(transport, RelayTransport):
+            self._send_relayed = transport.send_now
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        if data and isinstance(data, bytes) and data[0] > 3:
+            self._connection.media_received(data)
+            return
+        # Whatever a stranger sends here must not end the path.
+        with contextlib.suppress(struct.error, IndexError, KeyError, ValueError):
+            super().datagram_received(data, addr)
+
+    def send_now(self, datagram: bytes, peer: Address) -> bool:
+        if self._send_relayed is not None:
+            return self._send_relayed(datagram, peer)
+        transport: Any = self.transport
+        if transport.is_closing() or transport.get_write_buffer_size() > _MAX_UNSENT:
+            return False
+        transport.sendto(datagram, peer)
+        return True
+
+
+class _Connection(ice.Connection):
+    """The library's connection with our paths, synchronous media, and an end that is always told.
+
+    Attributes:
+        selected: The pair in use.
+        on_media: Gets each datagram that is no check, and when it came.
+        on_end: Is told once why the connection is over, unless it was closed.
+    """
+
+    def __init__(self, consent_interval: float, consent_timeout: float) -> None:
+        credentials = IceCredentials.random()
+        super().__init__(ice_controlling=True, local_username=credentials.ufrag, local_password=credentials.pwd)
+        self.selected: ice.CandidatePair | None = None
+        self.on_media: Callable[[bytes, float], None] | None = None
+        self.on_end: Callable[[str], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._consent_interval = consent_interval
+        self._consent_timeout = consent_timeout
+        self._found: list[Candidate] = []
+
+    async def add_own_addresses(self, addresses: Sequence[str]) -> None:
+        for address in addresses:
+            try:
+                _, path = await self._loop.create_datagram_endpoint(lambda: _Path(self), local_addr=(address, 0))
+            except OSError as error:
+                log.debug("cannot use %s: %s", address, error)
+                continue
+            host, port = path.transport.get_extra_info("sockname")[:2]
+            foundation = candidate_foundation("host", "udp", host)
+            priority = candidate_priority(1, "host")
+            self._add_path(path, Candidate(foundation, 1, "udp", priority, host, port, "host"))
+
+    async def add_relay(
+        self, uris: Sequence[TurnUri], credentials: TurnCredentials, timeout: float, tls: ssl.SSLContext | None
+    ) -> None:
+        problems: list[ChimeError] = []
+        for uri in uris:
+            try:
+                relay = await allocate(
+                    uri, credentials.username, credentials.password, timeout=timeout / len(uris), tls=tls
+                )
+            except (ConnectError, ConnectTimeoutError) as error:
+                log.debug("%s", error)
+                problems.append(error)
+                continue
+            path = _Path(self)
+            relay.use(path)
+            self._add_path(path, relay.candidate())
+            return
+        raise ConnectError("the relays", "; ".join(str(problem) for problem in problems))
+
+    async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
+        return self._found
+
+    def media_received(self, datagram: bytes) -> None:
+        if self.on_media is not None:
+            self.on_media(datagram, self._loop.time())
+
+    def check_complete(self, pair: ice.CandidatePair) -> None:
+        super().check_complete(pair)
+        if pair.nominated and pair.state is ice.CandidatePair.State.SUCCEEDED:
+            self.selected = pair
+
+    def protocol_lost(self, protocol: ice.StunProtocol) -> None:
+        super().protocol_lost(protocol)
+        if self.selected is not None and self.selected.protocol is protocol:
+            self._over("the path to the peer was lost")
+
+    async def query_consent(self) -> None:
+        """Ask the peer every few seconds whether it still wants our packets (RFC 7675)."""
+        agreed = self._loop.time()
+        while True:
+            await asyncio.sleep(self._consent_interval * (0.8 + 0.4 * random.random()))
+            pair = self.selected
+            if pair is None:
+                return
+            try:
+                await self._request(pair, self.build_request(pair, nominate=False))
+            except TransactionError:
+                if self._loop.time() - agreed >= self._consent_timeout:
+                    self._over("the peer no longer answers")
+                    return
+            else:
+                agreed = self._loop.time()
+
+    def _request(self, pair: ice.CandidatePair, request: Message) -> Awaitable[object]:
+        key = (self.remote_password or "").encode()
+        return pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=1)
+
+    def _add_path(self, path: _Path, candidate: Candidate) -> None:
+        path.local_candidate = candidate
+        self._protocols.append(path)
+        self._found.append(candidate)
+
+    def _over(self, reason: str) -> None:
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None:
+            on_end(reason)
+
+
+def _own_addresses() -> list[str]:
+    return [*ice.get_host_addresses(use_ipv4=True, use_ipv6=True), "127.0.0.1"]
+
+
+def _usable(texts: Sequence[str]) -> list[TurnUri]:
+    usable = []
+    problem: ConfigurationError | None = None
+    for text in texts:
+        try:
+            usable.append(TurnUri.parse(text))
+        except ConfigurationError as error:
+            problem = error
+    if not usable and problem is not None:
+        raise problem
+    return usable
+
+
+def _remote_candidates(candidates: Sequence[object]) -> list[Candidate]:
+    found = []
+    for text in candidates:
+        try:
+            candidate = Candidate.from_sdp(str(text).removeprefix("a=").removeprefix("candidate:"))
+        except ValueError:
+            continue
+        # Everything goes over one component; the service still announces two.
+        if candidate.component == 1 and candidate.transport.lower() == "udp":
+            found.append(candidate)
+    return found
