@@ -1,0 +1,227 @@
+"""One RTP stream of video that a sender sends: gaps, repeats and key frames, before it goes to whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from chime_media.protocol.nack import NackGenerator
+from chime_media.protocol.receive_statistics import ReceiveStatistics
+from chime_media.protocol.rtp_history import RtpHistory
+from chime_media.wire import rtcp, rtp
+
+KEY_FRAME_INTERVAL = 0.3
+"""Seconds between two requests for a key frame: encoders make no more, and each costs the sender's whole link."""
+IDLE_KEY_FRAME_INTERVAL = 2.0
+"""The same while the sender sends nothing of this stream."""
+
+
+class VideoPacket:
+    """One packet as it goes to all who watch.
+
+    Attributes:
+        number: Sequence number beyond 16 bits.
+        timestamp: Of the sender's stream.
+        second: Payload type and marker, as they stand in the RTP header.
+        payload: Without padding.
+    """
+
+    __slots__ = ("number", "payload", "payload_type", "second", "timestamp")
+
+    def __init__(self, number: int, timestamp: int, payload_type: int, marker: int, payload: bytes) -> None:
+        self.number = number
+        self.timestamp = timestamp
+        self.payload_type = payload_type
+        self.second = payload_type | marker
+        self.payload = payload
+
+
+class Watcher(Protocol):
+    """Who is sent a stream."""
+
+    def forward(self, packet: VideoPacket, arrival: float) -> None:
+        """Send a packet of the stream that is being watched."""
+
+    def begin(self, stream: VideoStream, packet: VideoPacket, arrival: float) -> None:
+        """Go on with this stream, whose key frame begins with this packet; it and what follows are in its history."""
+
+    def sender_reported(self, stream: VideoStream, report: rtcp.SenderReport, arrival: float) -> None:
+        """Tell the receiver which time the sender's timestamps stand for."""
+
+
+class VideoStream:
+    """One SSRC of a sender.
+
+    Args:
+        ssrc: The stream's.
+        is_key: Says of a payload type and a payload whether a key frame begins there.
+        send_feedback: Sends RTCP to the sender.
+        feedback_ssrc: Who asks.
+        wake: Called with the time at which `tick` has something to do.
+    """
+
+    def __init__(
+        self,
+        ssrc: int,
+        is_key: Callable[[int, bytes], bool],
+        send_feedback: Callable[[bytes], None],
+        feedback_ssrc: int,
+        wake: Callable[[float], None],
+    ) -> None:
+        self.ssrc = ssrc
+        self.statistics = ReceiveStatistics(ssrc)
+        self.nack = NackGenerator()
+        self.history: RtpHistory[VideoPacket] = RtpHistory()
+        self.watchers: list[Watcher] = []
+        self.waiting: list[Watcher] = []
+        """Those who begin with the next key frame."""
+        self.last_arrival = -1.0
+        self.sender_report: rtcp.SenderReport | None = None
+        self.key_frames = 0
+        self.key_frame_requests = 0
+        self.nacks_sent = 0
+        self.duplicates = 0
+        self._is_key = is_key
+        self._send_feedback = send_feedback
+        self._feedback_ssrc = feedback_ssrc
+        self._wake = wake
+        self._timestamp = -1
+        self._idle = True
+        self._given_up = 0
+        self._asked_at = -KEY_FRAME_INTERVAL
+        self._ask_again = False
+        self._clock_offset: float | None = None
+
+    # packets
+
+    def received(self, packet: rtp.RtpPacket, arrival: float) -> bool:
+        """Take a packet of this SSRC. False if the sender began anew: this stream is over then."""
+        number = self.statistics.count(packet.sequence_number, len(packet.data))
+        if number < 0:
+            return number == -1
+        self.last_arrival = arrival
+        if self.watchers or self.waiting:
+            self._take(
+                number, packet.timestamp, packet.payload_type, packet.marker << 7, packet.payload, arrival, False
+            )
+        else:
+            self._rest()
+        return True
+
+    def resent(self, sequence_number: int, packet: rtp.RtpPacket, payload_type: int, payload: bytes, at: float) -> None:
+        """Take what a retransmission stream brought. It does not count as received: what was lost was lost."""
+        if self.statistics.highest >= 0 and (self.watchers or self.waiting):
+            number = self.statistics.extend(sequence_number)
+            if number <= self.statistics.highest:
+                self._take(number, packet.timestamp, payload_type, packet.marker << 7, payload, at, True)
+
+    def _take(
+        self, number: int, timestamp: int, payload_type: int, marker: int, payload: bytes, arrival: float, resent: bool
+    ) -> None:
+        self._idle = False
+        asked = self.nack.received(number, arrival, resent=resent)
+        packet = VideoPacket(number, timestamp, payload_type, marker, payload)
+        if not self.history.add(number, packet, arrival):
+            self.duplicates += 1
+            return
+        for watcher in self.watchers:
+            watcher.forward(packet, arrival)
+        if timestamp != self._timestamp or self.waiting:
+            self._look_for_key(packet, timestamp, arrival, resent)
+        if len(self.nack) or self.nack.given_up != self._given_up:
+            self._gaps(asked, arrival)
+
+    def _look_for_key(self, packet: VideoPacket, timestamp: int, arrival: float, resent: bool) -> None:
+        if timestamp != self._timestamp and not resent:
+            self._timestamp = timestamp
+            self.statistics.time_frame(timestamp, arrival)
+        if not self._is_key(packet.payload_type, packet.payload):
+            return
+        self.key_frames += 1
+        self._ask_again = False
+        self.nack.forget_before(packet.number)
+        self._given_up = self.nack.given_up
+        waiting = self.waiting
+        if waiting:
+            self.waiting = []
+            for watcher in waiting:
+                watcher.begin(self, packet, arrival)
+
+    def _gaps(self, asked: Iterable[int], now: float) -> None:
+        numbers = tuple(asked)
+        if numbers:
+            self._send_nack(numbers)
+        due = self.nack.next_due
+        self._wake(now if due is None else due)
+
+    def _rest(self) -> None:
+        # Nobody watches: count the packets, and begin without a past when somebody does.
+        if not self._idle:
+            self._idle = True
+            self.nack = NackGenerator()
+            self._given_up = 0
+            self.history.clear()
+
+    # feedback
+
+    def _send_nack(self, numbers: tuple[int, ...]) -> None:
+        self.nacks_sent += len(numbers)
+        lost = tuple(number & 0xFFFF for number in numbers)
+        self._send_feedback(rtcp.GenericNack(self._feedback_ssrc, self.ssrc, lost).pack())
+
+    def request_key_frame(self, now: float) -> None:
+        """Ask the sender for a key frame, at once or as soon as it may be asked again."""
+        at = self._asked_at + KEY_FRAME_INTERVAL
+        if now < at:
+            self._ask_again = True
+            self._wake(at)
+            return
+        self._ask_again = False
+        self._asked_at = now
+        self.key_frame_requests += 1
+        self._send_feedback(rtcp.PictureLossIndication(self._feedback_ssrc, self.ssrc).pack())
+        if self.waiting:
+            self._wake(self._next_request(now))
+
+    def _next_request(self, now: float) -> float:
+        if self._ask_again:
+            return self._asked_at + KEY_FRAME_INTERVAL
+        if now - self.last_arrival > IDLE_KEY_FRAME_INTERVAL:
+            return self._asked_at + IDLE_KEY_FRAME_INTERVAL
+        return self._asked_at + max(KEY_FRAME_INTERVAL, 2 * self.nack.round_trip)
+
+    def sender_reported(self, report: rtcp.SenderReport, arrival: float) -> None:
+        """Take the sender's report of this stream."""
+        self.statistics.sender_reported(report.ntp_time, arrival)
+        self.sender_report = report
+        late = arrival - report.ntp_time / (1 << 32)
+        if self._clock_offset is None or late < self._clock_offset or late > self._clock_offset + 1:
+            self._clock_offset = late
+        else:
+            # The fastest report tells the clocks apart best; the little that is added lets clocks drift.
+            self._clock_offset += 0.02 * (late - self._clock_offset)
+        for watcher in self.watchers:
+            watcher.sender_reported(self, report, arrival)
+
+    def time_of(self, report: rtcp.SenderReport) -> float:
+        """The loop's time of what a report speaks of, as if its way here had been the shortest."""
+        return report.ntp_time / (1 << 32) + (self._clock_offset or 0.0)
+
+    def tick(self, now: float) -> float | None:
+        """Ask again for what still is missing; answers when to call next, None if there is no need."""
+        nack = self.nack
+        if len(nack):
+            numbers = nack.due(now)
+            if numbers:
+                self._send_nack(tuple(numbers))
+        if nack.given_up != self._given_up:
+            self._given_up = nack.given_up
+            if self.watchers:
+                self.request_key_frame(now)
+        due = nack.next_due
+        if self._ask_again or self.waiting:
+            if now >= self._next_request(now):
+                self.request_key_frame(now)
+            again = self._next_request(now)
+            due = again if due is None else min(due, again)
+        return due
