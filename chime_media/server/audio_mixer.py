@@ -1,0 +1,209 @@
+"""Mixes one meeting's audio: everybody hears the others, whoever says nothing hears the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from chime_media.protocol.audio_levels import attenuation_of
+from chime_media.rtc.opus import Samples
+from chime_media.server.audio_clock import AudioBeat, AudioClock
+from chime_media.server.audio_leg import HANGOVER_FRAMES, AudioLeg
+from chime_media.server.mix import Mix, blend
+
+MOST_TALKERS: Final = 8
+"""Talkers who are heard at once; of more, the loudest. Shared content is always heard."""
+MONO_BITRATE: Final = 40000
+STEREO_BITRATE: Final = 128000
+
+_RANKING_TICKS: Final = 10
+_STAYING_BONUS: Final = 6
+"""dB by which another must be louder to take a talker's place."""
+_RESTING_TICKS: Final = 500
+
+
+class AudioMixer:
+    """The audio of one meeting.
+
+    Args:
+        clock: The beat, shared by all meetings of a node.
+        most_talkers: Talkers who are heard at once.
+    """
+
+    def __init__(self, clock: AudioClock, *, most_talkers: int = MOST_TALKERS) -> None:
+        self._clock = clock
+        self._most_talkers = most_talkers
+        self._legs: dict[AudioLeg, None] = {}
+        self._mixes: dict[tuple[str | None, bool, int], Mix] = {}
+        self._beat: AudioBeat | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._talking: dict[str, int] = {}
+        self._chosen: set[AudioLeg] = set()
+        self._regroup = False
+
+    @property
+    def legs(self) -> tuple[AudioLeg, ...]:
+        """Who is in the mix."""
+        return tuple(self._legs)
+
+    def join(
+        self,
+        key: str,
+        base: str,
+        send: Callable[[bytes], None],
+        *,
+        ssrc: int,
+        payload_type: int,
+        stereo: bool = False,
+        bitrate: int | None = None,
+        red: int | None = None,
+        level_extension: int | None = None,
+        speaks: bool = True,
+        hears: bool = True,
+    ) -> AudioLeg:
+        """Take an attendee in; from the next tick on it is sent one packet every 20 ms.
+
+        Args:
+            key: The attendee id, with `#content` for what it shares.
+            base: The attendee id alone: what has the same base is not mixed for each other.
+            send: Takes each RTP packet.
+            ssrc: Of what is sent.
+            payload_type: Opus', in both directions.
+            stereo: Two channels in both directions.
+            bitrate: Bits a second of what is sent; None for 40000, or 128000 in stereo.
+            red: Payload type of redundant audio if it was agreed on; it is then sent and understood.
+            level_extension: Id of the audio level's header extension if it was agreed on.
+            speaks: Whether the attendee may be heard.
+            hears: Whether the attendee may hear.
+        """
+        leg = AudioLeg(
+            self,
+            key,
+            base,
+            send,
+            ssrc=ssrc,
+            payload_type=payload_type,
+            stereo=stereo,
+            bitrate=bitrate or (STEREO_BITRATE if stereo else MONO_BITRATE),
+            red=red,
+            level_extension=level_extension,
+            speaks=speaks,
+            hears=hears,
+        )
+        self._legs[leg] = None
+        self._regroup = True
+        if self._beat is None:
+            self._loop = asyncio.get_running_loop()
+            self._beat = self._clock.add(self.tick)
+        return leg
+
+    def left(self, leg: AudioLeg) -> None:
+        """Called by a leg that leaves."""
+        self._legs.pop(leg, None)
+        self._chosen.discard(leg)
+        self._regroup = True
+        if not self._legs:
+            self.close()
+
+    def close(self) -> None:
+        """Stop mixing; who is still in hears no more."""
+        if self._beat is not None:
+            self._clock.remove(self._beat)
+            self._beat = None
+        self._mixes.clear()
+
+    def listeners_changed(self) -> None:
+        """Called by a leg that begins or ceases to hear."""
+        self._regroup = True
+
+    def now(self) -> float:
+        """The loop's time."""
+        return self._loop.time() if self._loop is not None else 0.0
+
+    def tick(self, due: float, number: int) -> None:
+        """Mix and send 20 ms."""
+        prepared = [leg for leg in self._legs if leg.prepare(due) is not None]
+        talkers = self._choose(prepared, number) if prepared else []
+        if self._talking or talkers:
+            self._remember(talkers, number)
+        if self._regroup:
+            self._group(number)
+        for mix in self._mixes.values():
+            self._encode(mix, talkers)
+        for mix in self._mixes.values():
+            for leg in mix.members:
+                leg.transmit(mix, number)
+
+    def _choose(self, prepared: list[AudioLeg], number: int) -> list[AudioLeg]:
+        """Decode what is needed; those who are heard in this tick."""
+        contenders = [leg for leg in prepared if leg.talks]
+        if len(contenders) > self._most_talkers:
+            if number % _RANKING_TICKS == 0 or len(self._chosen) < self._most_talkers:
+                self._chosen = self._rank(contenders)
+        else:
+            self._chosen = set(contenders)
+        for leg in prepared:
+            if leg.measures_itself:
+                if leg in self._chosen:
+                    leg.render()
+                else:
+                    leg.skip()
+                    leg.samples = None
+            else:
+                leg.render()
+                assert leg.samples is not None
+                leg.heard(attenuation_of(leg.samples))
+                if leg.talks and len(self._chosen) < self._most_talkers:
+                    self._chosen.add(leg)
+        return [leg for leg in prepared if leg in self._chosen and leg.talks]
+
+    def _rank(self, contenders: list[AudioLeg]) -> set[AudioLeg]:
+        chosen = self._chosen
+
+        def place(leg: AudioLeg) -> tuple[bool, int]:
+            return not leg.content, leg.loudness - (_STAYING_BONUS if leg in chosen else 0)
+
+        contenders.sort(key=place)
+        return set(contenders[: self._most_talkers])
+
+    def _remember(self, talkers: list[AudioLeg], number: int) -> None:
+        """Whoever talked a moment ago keeps a mix without itself, so that a pause changes nothing."""
+        talking = self._talking
+        for leg in talkers:
+            if leg.base not in talking:
+                self._regroup = True
+            talking[leg.base] = number + HANGOVER_FRAMES
+        over = [base for base, until in talking.items() if until < number]
+        for base in over:
+            del talking[base]
+            self._regroup = True
+
+    def _group(self, number: int) -> None:
+        """Sort the listeners by what they hear."""
+        self._regroup = False
+        before, self._mixes = self._mixes, {}
+        for mix in before.values():
+            mix.members = []
+        for leg in self._legs:
+            if not leg.hears:
+                leg.mix = None
+                continue
+            key = (leg.base if leg.base in self._talking else None, leg.stereo, leg.bitrate)
+            mix_or_none = self._mixes.get(key) or before.get(key)
+            if mix_or_none is None:
+                mix_or_none = Mix(*key)
+                if leg.mix is not None:
+                    mix_or_none.split_from(leg.mix)
+            elif leg.mix is not mix_or_none and leg.mix is not None:
+                mix_or_none.welcome()
+            self._mixes[key] = mix_or_none
+            mix_or_none.members.append(leg)
+            leg.mix = mix_or_none
+
+    def _encode(self, mix: Mix, talkers: list[AudioLeg]) -> None:
+        channels = 2 if mix.stereo else 1
+        contributions: list[Samples] = [
+            leg.samples for leg in talkers if leg.base != mix.excluded and leg.samples is not None
+        ]
+        mix.encode(blend(contributions, channels))

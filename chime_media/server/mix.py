@@ -1,0 +1,142 @@
+"""What a group of listeners hears alike: the talkers less one attendee, encoded once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from chime_media.rtc.opus import OpusEncoder, Samples
+from chime_media.wire import red
+from chime_media.wire.opus_packet import FRAME_SAMPLES, SILENCE_MONO, SILENCE_STEREO
+
+if TYPE_CHECKING:
+    from chime_media.server.audio_leg import AudioLeg
+
+COMPLEXITY: Final = 5
+
+_FADE_OUT_FRAMES: Final = 2
+_HISTORY: Final = 2
+
+
+class Mix:
+    """One mix and its encoder.
+
+    Args:
+        excluded: The base attendee who does not hear itself; None for those who say nothing.
+        stereo: Two channels.
+        bitrate: Bits a second.
+    """
+
+    __slots__ = (
+        "_encoder",
+        "_history",
+        "_independent",
+        "_redundant",
+        "_silent_frames",
+        "bitrate",
+        "excluded",
+        "members",
+        "payload",
+        "stereo",
+    )
+
+    def __init__(self, excluded: str | None, stereo: bool, bitrate: int) -> None:
+        self.excluded = excluded
+        self.stereo = stereo
+        self.bitrate = bitrate
+        self.members: list[AudioLeg] = []
+        self.payload = self._silence
+        self._encoder: OpusEncoder | None = None
+        self._silent_frames = _FADE_OUT_FRAMES
+        self._independent = False
+        self._history: tuple[bytes, ...] = ()
+        self._redundant: dict[int, bytes] = {}
+
+    @property
+    def _silence(self) -> bytes:
+        return SILENCE_STEREO if self.stereo else SILENCE_MONO
+
+    @property
+    def idle(self) -> bool:
+        """Whether silence needs no encoding any more."""
+        return self._silent_frames >= _FADE_OUT_FRAMES
+
+    def split_from(self, other: Mix) -> None:
+        """Go on where another mix is: whoever listened to it does not notice."""
+        if other._encoder is not None and other.stereo == self.stereo:
+            self._encoder = OpusEncoder(channels=2 if self.stereo else 1, application="low-delay", bitrate=self.bitrate)
+            self._encoder.continue_from(other._encoder)
+            self._silent_frames = other._silent_frames
+            self._history = other._history
+
+    def welcome(self) -> None:
+        """A listener comes from another mix: make the next packet stand for itself."""
+        self._independent = True
+
+    def encode(self, samples: Samples | None) -> None:
+        """Make `payload` of 20 ms; None for silence, which costs nothing after the sound has faded."""
+        self._history = (*self._history, self.payload)[-_HISTORY:]
+        self._redundant.clear()
+        if samples is None:
+            if self._silent_frames >= _FADE_OUT_FRAMES:
+                self.payload = self._silence
+                return
+            self._silent_frames += 1
+            samples = np.zeros(FRAME_SAMPLES * (2 if self.stereo else 1), np.int16)
+        else:
+            if self._silent_frames >= _FADE_OUT_FRAMES and self._encoder is not None:
+                self._encoder.reset()
+            self._silent_frames = 0
+        encoder = self._encoder
+        if encoder is None:
+            encoder = self._encoder = OpusEncoder(
+                channels=2 if self.stereo else 1, application="low-delay", bitrate=self.bitrate, complexity=COMPLEXITY
+            )
+        if self._independent:
+            encoder.set_independent(True)
+            self.payload = encoder.encode(samples)
+            encoder.set_independent(False)
+            self._independent = False
+        else:
+            self.payload = encoder.encode(samples)
+
+    def redundant(self, payload_type: int, repetitions: int) -> bytes:
+        """`payload` with as many of the packets before it as are asked for, made once for all who ask alike."""
+        key = payload_type << 8 | repetitions
+        made = self._redundant.get(key)
+        if made is None:
+            earlier = self._history[-repetitions:]
+            count = len(earlier)
+            repeated = [
+                ((count - index) * FRAME_SAMPLES, payload)
+                for index, payload in enumerate(earlier)
+                if payload != self._silence
+            ]
+            made = self._redundant[key] = red.build(payload_type, self.payload, repeated)
+        return made
+
+
+def blend(contributions: list[Samples], channels: int) -> Samples | None:
+    """The sum of what talkers say, in one or two channels; None if nobody says anything."""
+    if not contributions:
+        return None
+    if len(contributions) == 1:
+        return as_channels(contributions[0], channels)
+    total: npt.NDArray[np.int32] = np.add(
+        as_channels(contributions[0], channels), as_channels(contributions[1], channels), dtype=np.int32
+    )
+    for samples in contributions[2:]:
+        total += as_channels(samples, channels)
+    np.clip(total, -32768, 32767, out=total)
+    return total.astype(np.int16)
+
+
+def as_channels(samples: Samples, channels: int) -> Samples:
+    """Samples in one or two channels."""
+    if samples.ndim == channels:
+        return samples
+    if channels == 1:
+        return ((samples[:, 0].astype(np.int32) + samples[:, 1]) >> 1).astype(np.int16)
+    return np.repeat(samples, 2).reshape(-1, 2)
