@@ -24,6 +24,10 @@ from chime_messaging.wire.signaling_pb2 import SignalFrame
 VIDEO_SUBSCRIPTION_LIMIT = 25
 """Videos that one attendee may receive, where the service does not say otherwise."""
 
+DATA_CLIENT = "chime-sdk-python"
+"""``client_source`` of a client that brings no media: our server does not wait for its audio."""
+MEDIA_CLIENT = "chime-sdk-python-media"
+
 
 class ClientDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What the client tells of itself in JOIN; texts that are empty are not sent."""
@@ -34,7 +38,7 @@ class ClientDetails(msgspec.Struct, frozen=True, kw_only=True):
     device_make: str = ""
     platform_name: str = ""
     platform_version: str = ""
-    client_source: str = "chime-sdk-python"
+    client_source: str = DATA_CLIENT
     chime_sdk_version: str = ""
     client_utc_offset: str = ""
     """For example ``+01:00``."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chime_messaging.server.media import MediaPlugin
 
 LOCAL_REGION = "us-east-1"
 LOCAL_ACCOUNT = "123456789012"
@@ -61,3 +65,15 @@ class ServerConfiguration:
     """How long a flow processor may take to accept an invocation, or a bot to answer."""
     processors: tuple[tuple[str, str], ...] = ()
     """Pairs of ARN and URL: which HTTP endpoint stands in for which Lambda function or Lex bot alias."""
+    media: MediaPlugin | None = None
+    """What brings the media of meetings, as ``chime_media.server.node.MediaNode``; None for data messages only."""
+    media_port: int = 0
+    """UDP port for the media of everybody; 0 picks a free one."""
+    media_hosts: tuple[str, ...] = ()
+    """IP addresses that clients are told to send media to; by default those that `host` stands for."""
+    turn_uris: tuple[str, ...] = ()
+    """TURN servers that clients are to relay media over, for example ``turn:192.0.2.1:3478?transport=udp``."""
+    turn_username: str = ""
+    turn_password: str = ""
+    turn_secret: str = ""
+    """Shared with the TURN servers (``static-auth-secret`` of coturn): every attendee gets credentials of its own."""

@@ -6,7 +6,9 @@ again. An attendee is present from its JOIN on, as there is no media that it cou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
+from typing import cast
 
 from chime_messaging.ids import CONTENT_SUFFIX
 from chime_messaging.meeting_events import DataMessage
@@ -15,20 +17,20 @@ from chime_messaging.protocol.data_messages import MeetingThrottle, TokenBucket,
 from chime_messaging.protocol.session_status import ATTENDEE_UNAVAILABLE, MEETING_ENDED
 from chime_messaging.server.attendee_socket import AttendeeSocket, Opening
 from chime_messaging.server.kept_messages import Author, KeptMessages
+from chime_messaging.server.media import ALL_CODECS, AttendeeMedia, MediaService, MeetingMedia
 from chime_messaging.server.meeting_frames import MeetingFrames
+from chime_messaging.server.meeting_index import IndexView, index_view
 from chime_messaging.server.meeting_roster import Presence, Roster
+from chime_messaging.server.party import Capabilities, Party
 from chime_messaging.server.turn import Kind, Turn, View
-from chime_messaging.wire.signaling_pb2 import SignalFrame, VideoCodecCapability
+from chime_messaging.wire.signaling_pb2 import SignalFrame
 
-ALL_CODECS = tuple(VideoCodecCapability.values())
-"""``supported_receive_codec_intersection`` while no attendee has said what it can receive."""
 JOINED_ELSEWHERE = 4409
 """Close code after AUDIO_STATUS 301; ours, as the live one is not known. Clients have stopped by then."""
 
 _STATUS_JOINED_ELSEWHERE = 301
 _STATUS_ENDED = 410
 _STATUS_REMOVED = 411
-_EVERYTHING = frozenset({Kind.DATA, Kind.ROSTER, Kind.OPEN_INDEX})
 
 
 class LiveMeeting:
@@ -41,6 +43,7 @@ class LiveMeeting:
         throttle: judges its data messages; None lets everything pass.
         primary: the live meeting that this one replicates. Its attendees are the audience then: they see and hear
             what happens there, nobody sees them, and they have nothing to say unless they are promoted.
+        media: of the server; None for data messages only.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class LiveMeeting:
         *,
         throttle: MeetingThrottle | None,
         primary: LiveMeeting | None = None,
+        media: MediaService | None = None,
     ) -> None:
         self.meeting_id = meeting_id
         self.sockets: dict[AttendeeSocket, None] = {}
@@ -65,6 +69,11 @@ class LiveMeeting:
         self._throttle = throttle
         self.kept = KeptMessages()
         self._announced = 0
+        self._is_index_old = False
+        self._arriving: dict[str, Presence[AttendeeSocket]] = {}
+        self._lingering: dict[str, AttendeeMedia] = {}
+        self.media: MeetingMedia | None = media.meeting(self) if media is not None and primary is None else None
+        """Of a meeting that is no replica, on a server with media."""
         if primary is not None:
             primary.replicas += 1
 
@@ -80,9 +89,15 @@ class LiveMeeting:
 
     def has_room(self, attendee_id: str, capacity: int) -> bool:
         """Whether an attendee may come in: who is present may come back, and content shares take no room."""
-        if self.roster.find(attendee_id) is not None or attendee_id.endswith(CONTENT_SUFFIX):
+        if self._find(attendee_id) is not None or attendee_id.endswith(CONTENT_SUFFIX):
             return True
-        return sum(not presence.attendee_id.endswith(CONTENT_SUFFIX) for presence in self.roster) < capacity
+        ids = [presence.attendee_id for presence in (*self.roster, *self._arriving.values())]
+        return sum(not each.endswith(CONTENT_SUFFIX) for each in ids) < capacity
+
+    @property
+    def participants(self) -> int:
+        """How many are in the meeting, those included of whom no audio has come yet."""
+        return len(self.roster) + len(self._arriving)
 
     # Coming and going
 
@@ -90,25 +105,32 @@ class LiveMeeting:
         """Let an attendee in, in place of whoever has its id; the JOIN is answered before this returns."""
         stage = self.stage
         stage.demote(socket)
-        presence = self._enter(socket, socket.attendee_id, socket.external_user_id)
-        at_capacity = stage is not self
+        # Who was here before stays, whether its audio has come back yet or not.
+        waits = self.media is not None and socket.brings_media
+        presence = self._enter(socket, socket.attendee_id, socket.external_user_id, waits=waits)
         roster = stage.roster.everybody
-        if at_capacity:
+        if stage is not self:
             roster.append(presence.attendee)
         else:
             socket.presence = presence
         self.sockets[socket] = None
         replay = stage.kept.replay(Author(socket.attendee_id, socket.session_id), now)
-        socket.admit(Opening(roster, len(stage.roster), at_capacity, replay))
-        if stage._announced != len(stage.roster):
+        view, media = index_view(socket.party, stage.media), stage.media
+        sources = view.select(media.sources) if media is not None else ()
+        codecs = media.codecs if media is not None else ALL_CODECS
+        socket.admit(Opening(roster, stage.participants, view.at_capacity, replay, sources, codecs))
+        if stage._announced != stage.participants:
             stage._announce_index()
-        stage.turn.enter(socket, _view(socket, at_capacity))
+        if media is not None and socket.brings_media:
+            socket.media = media.join(socket, socket.party)
+        stage.turn.enter(socket, stage._view(socket))
 
     def leave(self, socket: AttendeeSocket) -> None:
         """An attendee has left."""
         if socket in self.sockets:
             self.stage.demote(socket)
             self._detach(socket)
+            self._let_go(socket.attendee_id)
             presence = self.roster.find(socket.attendee_id)
             if presence is not None and presence.socket is socket:
                 self.tell(self.roster.leave(presence))
@@ -119,9 +141,13 @@ class LiveMeeting:
             return None
         # A client that comes back has to be promoted again, so nobody waits for it in the primary meeting.
         self.stage.demote(socket, dropped=True)
+        media, socket.media = socket.media, None
         self._detach(socket)
+        if media is not None:
+            self._linger(socket.attendee_id, media)
         presence = self.roster.find(socket.attendee_id)
         if presence is None or presence.socket is not socket:
+            self._let_go(socket.attendee_id)
             return None
         presence.socket = None
         return presence
@@ -129,17 +155,23 @@ class LiveMeeting:
     def drop(self, presence: Presence[AttendeeSocket]) -> None:
         """An attendee who was expected back has not come."""
         if presence.socket is None:
+            self._let_go(presence.attendee_id)
             self.tell(self.roster.leave(presence, dropped=True))
 
     def mute(self, socket: AttendeeSocket, muted: bool) -> None:
         """An attendee is muted, or not any more."""
         presence = socket.presence
-        if presence is not None:
+        if socket.media is not None:
+            socket.media.mute(muted)
+        if presence is not None and presence in self.stage.roster:
             self.stage.tell(self.stage.roster.mute(presence, muted))
+        elif presence is not None:
+            presence.muted = muted
 
     def remove(self, attendee_id: str) -> None:
         """An attendee was deleted."""
-        presence = self.roster.find(attendee_id)
+        self._let_go(attendee_id)
+        presence = self._find(attendee_id)
         if presence is None:
             return
         socket = presence.socket
@@ -164,6 +196,14 @@ class LiveMeeting:
             _say_goodbye(socket, _STATUS_ENDED, MEETING_ENDED, "the meeting has ended")
         for presence in self.roster:
             self.roster.leave(presence)
+        self.close()
+
+    def close(self) -> None:
+        """Stop what media there is: the meeting is not live any more."""
+        for attendee_id in tuple(self._lingering):
+            self._let_go(attendee_id)
+        if self.media is not None:
+            self.media.close()
 
     def _expel(self, socket: AttendeeSocket, status: int, code: int, reason: str) -> None:
         """Put an attendee out, after what it was to get before."""
@@ -173,12 +213,11 @@ class LiveMeeting:
 
     # Primary meeting
 
-    def promote(self, socket: AttendeeSocket, attendee_id: str, external_user_id: str) -> None:
+    def promote(self, socket: AttendeeSocket, party: Party) -> None:
         """Let an attendee of a replica speak here, as an attendee of this meeting."""
         self.demote(socket)
-        socket.presence = self._enter(socket, attendee_id, external_user_id)
-        self.turn.enter(socket, _view(socket, at_capacity=False))
-        self._announce_index()
+        socket.presence = self._enter(socket, party.attendee_id, party.external_user_id)
+        self._become(socket, party)
 
     def demote(self, socket: AttendeeSocket, *, dropped: bool = False) -> None:
         """Take an attendee of a replica back to the audience. Does nothing for others."""
@@ -190,8 +229,70 @@ class LiveMeeting:
     def _back_to_audience(self, socket: AttendeeSocket) -> None:
         socket.presence = None
         if socket in self.turn:
-            self.turn.enter(socket, _view(socket, at_capacity=True))
-            self._announce_index()
+            party = socket.party
+            capabilities, wants = party.capabilities, party.wants_videos
+            self._become(socket, Party(socket.attendee_id, socket.external_user_id, capabilities, True, wants))
+
+    def _become(self, socket: AttendeeSocket, party: Party) -> None:
+        socket.party = party
+        if socket.media is not None:
+            socket.media.change(party)
+        self.turn.review(socket, self._view(socket))
+        self._announce_index()
+
+    # Media
+
+    def allow(self, attendee_ids: Iterable[str], capabilities: Capabilities) -> None:
+        """Attendees may send and receive something else from now on."""
+        for attendee_id in attendee_ids:
+            for each in (attendee_id, attendee_id + CONTENT_SUFFIX):
+                presence = self._find(each)
+                if presence is not None and presence.socket is not None:
+                    socket = presence.socket
+                    self.stage._become(socket, replace(socket.party, capabilities=capabilities))
+
+    def appear(self, socket: AttendeeSocket) -> None:
+        """The first audio of an attendee came, or it brings none: everybody is told that it is there."""
+        presence = socket.presence
+        if presence is not None and self._arriving.get(presence.attendee_id) is presence:
+            del self._arriving[presence.attendee_id]
+            self.tell(self.roster.enter(presence))
+        if presence is not None:
+            self._let_go(presence.attendee_id)
+
+    def vanish(self, socket: AttendeeSocket) -> None:
+        """Nothing came from an attendee for long."""
+        presence = socket.presence
+        if presence is not None and presence in self.roster:
+            self.tell(self.roster.leave(presence, dropped=True))
+            self._arriving[presence.attendee_id] = presence
+
+    def refresh_index(self) -> None:
+        """Have an INDEX written with the next flush."""
+        self._is_index_old = True
+        self._wake(self, False)
+
+    def tell_media(self, frame: SignalFrame) -> None:
+        """Give a frame to everybody with media."""
+        self.turn.add(self._frames.encode(frame), Kind.MEDIA)
+        self._wake(self, True)
+
+    def stream_id_of(self, attendee_id: str) -> int | None:
+        """Give the number of an attendee's audio stream."""
+        presence = self.roster.find(attendee_id)
+        return presence.stream_id if presence is not None else None
+
+    def _linger(self, attendee_id: str, media: AttendeeMedia) -> None:
+        """Let media go on whose signalling is lost: mostly that comes back before anybody hears a gap."""
+        self._let_go(attendee_id)
+        self._lingering[attendee_id] = media
+        media.linger()
+
+    def _let_go(self, attendee_id: str) -> None:
+        """End media that lingers."""
+        media = self._lingering.pop(attendee_id, None)
+        if media is not None:
+            media.close()
 
     # Data messages
 
@@ -243,25 +344,47 @@ class LiveMeeting:
     def flush(self) -> tuple[int, int]:
         """Write what waits. Return the number of writes, and of frames given to sockets."""
         stage = self.stage
-        if stage._announced != len(stage.roster):
+        if stage._announced != stage.participants or stage._is_index_old:
             stage._announce_index()
         return stage.turn.flush()
 
     def _announce_index(self) -> None:
-        self._announced = len(self.roster)
-        kinds = [Kind.OPEN_INDEX, Kind.FULL_INDEX] if self.replicas else [Kind.OPEN_INDEX]
-        for kind in kinds:
+        """Queue an INDEX for everybody, encoded once for all who see the same."""
+        self._announced, self._is_index_old = self.participants, False
+        media = self.media
+        codecs, sources = (media.codecs, media.sources) if media is not None else (ALL_CODECS, ())
+        if media is not None:
+            for socket in self.turn.sockets:
+                self.turn.review(socket, self._view(cast("AttendeeSocket", socket)))
+        views = {kind for view in self.turn.views for kind in view if isinstance(kind, IndexView)}
+        for view in views:
             frame = signal_frames.index(
-                participants=self._announced, at_capacity=kind is Kind.FULL_INDEX, codecs=ALL_CODECS
+                participants=self._announced,
+                at_capacity=view.at_capacity,
+                sources=view.select(sources),
+                codecs=codecs,
             )
-            self.turn.add(self._frames.encode(frame), kind)
+            self.turn.add(self._frames.encode(frame), view)
         self._wake(self, False)
+
+    def _view(self, socket: AttendeeSocket) -> View:
+        kinds: set[Hashable] = {Kind.DATA, index_view(socket.party, self.media)}
+        if socket.wants_roster:
+            kinds.add(Kind.ROSTER)
+        if socket.media is not None:
+            kinds.add(Kind.MEDIA)
+        return frozenset(kinds)
 
     # Inside
 
-    def _enter(self, socket: AttendeeSocket, attendee_id: str, external_user_id: str) -> Presence[AttendeeSocket]:
-        """Give a socket its place in the roster, and put out who had it."""
-        older = self.roster.find(attendee_id)
+    def _find(self, attendee_id: str) -> Presence[AttendeeSocket] | None:
+        return self.roster.find(attendee_id) or self._arriving.get(attendee_id)
+
+    def _enter(
+        self, socket: AttendeeSocket, attendee_id: str, external_user_id: str, *, waits: bool = False
+    ) -> Presence[AttendeeSocket]:
+        """Give a socket its place in the roster, or beside it until `appear`, and put out who had it."""
+        older = self._find(attendee_id)
         same = older is not None and older.session_id == socket.session_id and socket.session_id is not None
         presence = Presence[AttendeeSocket](
             attendee_id,
@@ -273,7 +396,10 @@ class LiveMeeting:
         )
         if older is not None and older.socket is not None and older.socket is not socket:
             self._take_over(older.socket, same)
-        self.tell(self.roster.enter(presence))
+        if waits and self.roster.find(attendee_id) is None:
+            self._arriving[attendee_id] = presence
+        else:
+            self.tell(self.roster.enter(presence))
         return presence
 
     def _take_over(self, socket: AttendeeSocket, same_session: bool) -> None:
@@ -282,7 +408,12 @@ class LiveMeeting:
             self._back_to_audience(socket)
             socket.demote()
             return
+        media, socket.media = socket.media, None
         self._detach(socket)
+        if same_session and media is not None:
+            self._linger(socket.attendee_id, media)
+        elif media is not None:
+            media.close()
         if same_session:
             socket.abort()
         else:
@@ -291,7 +422,12 @@ class LiveMeeting:
     def _detach(self, socket: AttendeeSocket) -> None:
         self.sockets.pop(socket, None)
         self.turn.remove(socket)
-        socket.presence = None
+        presence, socket.presence = socket.presence, None
+        if presence is not None and self._arriving.get(presence.attendee_id) is presence:
+            del self._arriving[presence.attendee_id]
+        media, socket.media = socket.media, None
+        if media is not None:
+            media.close()
 
     def _new_bucket(self) -> TokenBucket | None:
         throttle = self.stage._throttle
@@ -301,12 +437,3 @@ class LiveMeeting:
 def _say_goodbye(socket: AttendeeSocket, status: int, code: int, reason: str) -> None:
     socket.notify_status(status)
     socket.close(code, reason)
-
-
-def _view(socket: AttendeeSocket, at_capacity: bool) -> View:
-    if socket.wants_roster and not at_capacity:
-        return _EVERYTHING
-    kinds = {Kind.DATA, Kind.FULL_INDEX if at_capacity else Kind.OPEN_INDEX}
-    if socket.wants_roster:
-        kinds.add(Kind.ROSTER)
-    return frozenset(kinds)

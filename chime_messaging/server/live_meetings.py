@@ -19,9 +19,18 @@ from chime_messaging.protocol.data_messages import MeetingThrottle, Verdict
 from chime_messaging.server.attendee_socket import AttendeeSocket
 from chime_messaging.server.broker import Loop, Timer
 from chime_messaging.server.live_meeting import LiveMeeting
+from chime_messaging.server.media import MediaService
 from chime_messaging.server.meeting_frames import MeetingFrames
 from chime_messaging.server.meeting_roster import Presence
-from chime_messaging.server.notices import Admit, AttendeeRemoved, MeetingEnded, MeetingMessage, Notice
+from chime_messaging.server.notices import (
+    Admit,
+    AttendeeRemoved,
+    CapabilitiesChanged,
+    MeetingEnded,
+    MeetingMessage,
+    Notice,
+)
+from chime_messaging.server.party import Capabilities, Party
 from chime_messaging.server.timer_wheel import TimerWheel
 from chime_messaging.server.websocket import frame
 from chime_messaging.server.write_schedule import WriteSchedule
@@ -76,6 +85,7 @@ class LiveMeetings:
         reconnect_grace: seconds that an attendee stays present after its connection was lost.
         ping_interval: seconds between pings; sets the resolution of their deadlines.
         clock: nanoseconds since the epoch.
+        media: of the server; None for data messages only.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class LiveMeetings:
         reconnect_grace: float = 15.0,
         ping_interval: float = 10.0,
         clock: Callable[[], int] = time.time_ns,
+        media: MediaService | None = None,
     ) -> None:
         self.counters = MeetingCounters()
         self.wheel = TimerWheel(loop, ping_interval / _WHEEL_TICKS)
@@ -101,6 +112,7 @@ class LiveMeetings:
         self._loop = loop
         self._quotas = quotas
         self._grace = reconnect_grace
+        self._media = media
         self._frames = MeetingFrames(clock)
         self._schedule = WriteSchedule(loop, coalesce, self._flush_due)
         self._meetings: dict[str, LiveMeeting] = {}
@@ -142,6 +154,8 @@ class LiveMeetings:
                 self._end(notice.meeting_id)
             elif isinstance(notice, AttendeeRemoved):
                 self._remove(notice.meeting_id, notice.attendee_id)
+            elif isinstance(notice, CapabilitiesChanged) and (meeting := self._meetings.get(notice.meeting_id)):
+                meeting.allow(notice.attendee_ids, Capabilities(notice.audio, notice.video, notice.content))
             elif isinstance(notice, MeetingMessage) and (meeting := self._meetings.get(notice.meeting_id)):
                 meeting.announce(notice.topic, notice.data)
 
@@ -162,6 +176,13 @@ class LiveMeetings:
             socket.turn_away(AT_CAPACITY, "the meeting is full")
             return
         self._sockets[socket] = meeting
+        socket.party = Party(
+            notice.attendee_id,
+            notice.external_user_id,
+            notice.capabilities,
+            audience=meeting.primary is not None,
+            wants_videos=socket.party.wants_videos,
+        )
         meeting.join(socket, self._loop.time())
         self.counters.joins += 1
         self.on_attendance(meeting.meeting_id, len(meeting.sockets))
@@ -176,7 +197,8 @@ class LiveMeetings:
             socket.promoted(AT_CAPACITY, "the meeting is full")
             return
         socket.promoted(200)
-        stage.promote(socket, notice.attendee_id, notice.external_user_id)
+        ids, wants = (notice.attendee_id, notice.external_user_id), socket.party.wants_videos
+        stage.promote(socket, Party(*ids, notice.capabilities, wants_videos=wants))
 
     def _end(self, meeting_id: str) -> None:
         meeting = self._meetings.get(meeting_id)
@@ -291,7 +313,9 @@ class LiveMeetings:
         if meeting is None:
             primary = self._meeting(primary_id) if primary_id is not None else None
             throttle = MeetingThrottle() if self._quotas else None
-            meeting = LiveMeeting(meeting_id, self._frames, self._schedule.wake, throttle=throttle, primary=primary)
+            meeting = LiveMeeting(
+                meeting_id, self._frames, self._schedule.wake, throttle=throttle, primary=primary, media=self._media
+            )
             self._meetings[meeting_id] = meeting
         return meeting
 
@@ -305,6 +329,7 @@ class LiveMeetings:
         if self._meetings.get(meeting.meeting_id) is meeting:
             meeting.flush()
             del self._meetings[meeting.meeting_id]
+            meeting.close()
             self._schedule.forget(meeting)
             if meeting.primary is not None:
                 meeting.primary.replicas -= 1

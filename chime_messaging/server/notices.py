@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from chime_messaging.server.party import EVERYTHING, Capabilities
+
 if TYPE_CHECKING:
     from chime_messaging.server.attendee_socket import AttendeeSocket
 
@@ -198,6 +200,7 @@ class Admit:
     external_user_id: str
     capacity: int | None = None
     """How many attendees may be in the meeting at a time, content shares not counted; None for any number."""
+    capabilities: Capabilities = EVERYTHING
     promotion: bool = False
     """Whether an attendee of a replica meeting is to speak in this meeting, rather than to enter it."""
 

@@ -31,6 +31,7 @@ from chime_messaging.server.control import PlannedFailures
 from chime_messaging.server.http import HttpConnection, WebSocketRoutes
 from chime_messaging.server.janitor import Janitor
 from chime_messaging.server.live_meetings import LiveMeetings
+from chime_messaging.server.media import MediaService
 from chime_messaging.server.meeting_attendance import AttendanceRecorder
 from chime_messaging.server.meetings.attendance import disconnect_all
 from chime_messaging.server.meetings.ingestion import ClientEvents
@@ -82,6 +83,8 @@ class Node:
     """Who transcribes meetings."""
     client_events: ClientEvents
     """What clients of meetings reported."""
+    media: MediaService | None
+    """Who brings the media of meetings."""
 
 
 def serve(configuration: ServerConfiguration, ready: Callable[[Node], None]) -> None:
@@ -126,7 +129,10 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
             coalesce=configuration.coalesce,
             max_connections=MAX_CONNECTIONS_PER_USER if configuration.quotas else None,
         )
-        live = _live_meetings(configuration)
+        media: MediaService | None = None
+        if configuration.media is not None:
+            media = await stack.enter_async_context(configuration.media(configuration))
+        live = _live_meetings(configuration, media)
         outlets = _Outlets(broker, live)
         database = await stack.enter_async_context(Database(configuration.database, on_commit=outlets.apply))
         sink = await stack.enter_async_context(StreamingSink(configuration.streaming_path, database))
@@ -145,6 +151,8 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
         _watch(metrics, broker, database, sink, callbacks)
         _watch_signaling(metrics, live)
         _watch_meetings(metrics, transcription, client_events)
+        if media is not None:
+            media.watch(metrics)
         dispatcher = Dispatcher(configuration, database, limiter=limiter, failures=failures)
         listener = Listener(configuration, database, broker, limiter=limiter, prefetch=channel_details)
         context = certificate.context if certificate else None
@@ -165,6 +173,7 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
             metrics=metrics,
             transcription=transcription,
             client_events=client_events,
+            media=media,
         )
 
 
@@ -184,13 +193,14 @@ class _Outlets:
                 take(notice)
 
 
-def _live_meetings(configuration: ServerConfiguration) -> LiveMeetings:
+def _live_meetings(configuration: ServerConfiguration, media: MediaService | None) -> LiveMeetings:
     return LiveMeetings(
         asyncio.get_running_loop(),
         coalesce=configuration.coalesce,
         quotas=configuration.quotas,
         reconnect_grace=configuration.reconnect_grace,
         ping_interval=configuration.signaling_ping_interval,
+        media=media,
     )
 
 

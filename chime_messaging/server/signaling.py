@@ -22,9 +22,11 @@ from chime_messaging.ids import attendee_id_of
 from chime_messaging.meeting_events import DataMessage
 from chime_messaging.protocol.data_messages import Verdict, require_data, require_topic
 from chime_messaging.protocol.session_status import ABNORMAL, ATTENDEE_UNAVAILABLE, INTERNAL_ERROR, MEETING_ENDED
+from chime_messaging.protocol.signal_frames import DATA_CLIENT
 from chime_messaging.protocol.signaling_service import (
     DataSubmitted,
     Demoted,
+    FrameReceived,
     FrameSkipped,
     Happening,
     JoinRequested,
@@ -36,17 +38,20 @@ from chime_messaging.protocol.signaling_service import (
 )
 from chime_messaging.server.attendee_socket import AttendeeSocket, Opening
 from chime_messaging.server.configuration import ServerConfiguration
-from chime_messaging.server.live_meeting import ALL_CODECS
 from chime_messaging.server.live_meetings import SERVICE_RESTART, LiveMeetings
+from chime_messaging.server.media import AttendeeMedia
 from chime_messaging.server.meeting_roster import Presence
 from chime_messaging.server.meetings.limits import capacity_of
 from chime_messaging.server.meetings.placement import SIGNALING_PATH
 from chime_messaging.server.notices import Admit
+from chime_messaging.server.party import Party
+from chime_messaging.server.relays import relay_credentials
 from chime_messaging.server.store.attendees import find_by_token
 from chime_messaging.server.store.database import Database, Transaction
 from chime_messaging.server.store.meetings import meeting as find_meeting
 from chime_messaging.server.websocket import HANDSHAKE_TIMEOUT, WebSocket, frame
 from chime_messaging.wire.signaling import MAX_FRAME_BYTES, SUBPROTOCOL, JoinFlags
+from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 NATIVE_SUBPROTOCOL = "Signaling-SDK"
 """What the official C++ client offers; its token is in a cookie."""
@@ -97,7 +102,10 @@ class SignalingConnection(WebSocket):
         "_task",
         "_token",
         "attendee_id",
+        "brings_media",
         "external_user_id",
+        "media",
+        "party",
         "presence",
         "session_id",
         "wants_roster",
@@ -127,6 +135,9 @@ class SignalingConnection(WebSocket):
         self.session_id: int | None = None
         self.wants_roster = False
         self.presence: Presence[AttendeeSocket] | None = None
+        self.party = Party("", "")
+        self.brings_media = True
+        self.media: AttendeeMedia | None = None
 
     # websocket
 
@@ -217,9 +228,16 @@ class SignalingConnection(WebSocket):
             roster=opening.roster,
             participants=opening.participants,
             at_capacity=opening.at_capacity,
-            codecs=ALL_CODECS,
+            sources=opening.sources,
+            codecs=opening.codecs,
+            turn=relay_credentials(self._listener.configuration, self.attendee_id, time.time()),
         )
         self.write(self._framed() + opening.replay)
+
+    def send(self, frame: SignalFrame) -> None:
+        """Write a frame for this attendee alone."""
+        self._signaling.write(frame, self._loop.time())
+        self._write_out()
 
     def turn_away(self, status: int, description: str) -> None:
         """Answer JOIN with an error, and close."""
@@ -254,6 +272,8 @@ class SignalingConnection(WebSocket):
             live.leave(self)
             self._write_out()
             self.close(_NORMAL, "left")
+        elif isinstance(happening, FrameReceived):
+            self._take_media(happening.frame)
         elif isinstance(happening, MuteChanged):
             live.mute(self, happening.muted)
         elif isinstance(happening, PromotionRequested):
@@ -280,6 +300,17 @@ class SignalingConnection(WebSocket):
             live.counters.rejected += 1
             self.close(TOO_MANY_MESSAGES, "too many data messages")
 
+    def _take_media(self, frame: SignalFrame) -> None:
+        if self.media is None:
+            return
+        try:
+            if frame.type == SignalFrame.SUBSCRIBE and frame.sub.HasField("audio_muted"):
+                self._listener.live.mute(self, frame.sub.audio_muted)
+            self.media.take(frame)
+        except Exception:
+            _log.exception("media of %s failed", self.attendee_id)
+            self.close(INTERNAL_ERROR, "internal error")
+
     def _join(self, request: JoinRequested) -> None:
         refusal = self._listener.live.take_refusal()
         if refusal is not None:
@@ -287,6 +318,8 @@ class SignalingConnection(WebSocket):
             return
         self.session_id = request.audio_session_id
         self.wants_roster = JoinFlags.HAS_STREAM_UPDATE in request.flags
+        self.brings_media = request.client_source != DATA_CLIENT
+        self.party = Party("", "", wants_videos=request.max_num_of_videos != 0)
         self._authorise(self._meeting_id, self._token, promotion=False)
 
     def _authorise(self, meeting_id: str, token: str, *, promotion: bool) -> None:
@@ -335,7 +368,8 @@ class SignalingConnection(WebSocket):
         primary_id = None if promotion else meeting.primary_meeting_id
         attendee_id = found.attendee_id + suffix
         capacity = capacity_of(meeting.features, quotas=self._listener.configuration.quotas)
-        tx.notify(Admit(self, meeting.meeting_id, primary_id, attendee_id, found.external_user_id, capacity, promotion))
+        ids = meeting.meeting_id, primary_id, attendee_id, found.external_user_id
+        tx.notify(Admit(self, *ids, capacity, capabilities=found.capabilities, promotion=promotion))
         return None
 
     def _catch_up(self) -> None:

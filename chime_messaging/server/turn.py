@@ -7,7 +7,7 @@ who joined or sent something in this very turn gets bytes of its own: from where
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import Protocol
 
@@ -19,14 +19,12 @@ class Kind(Enum):
 
     DATA = "data"
     ROSTER = "roster"
-    OPEN_INDEX = "index"
-    """INDEX for those who may send."""
-    FULL_INDEX = "index, at capacity"
-    """INDEX for those who only watch."""
+    MEDIA = "media"
+    """Volumes and bitrates, for those who have media."""
 
 
-View = frozenset[Kind]
-"""The kinds that a socket sees."""
+View = frozenset[Hashable]
+"""What a socket sees: kinds of frames, and which of several INDEX frames."""
 
 
 class Receiver(Protocol):
@@ -47,7 +45,7 @@ class Turn:
         """Bytes that wait, as one socket will get them."""
         self.failed = 0
         """Writes that raised, since the start."""
-        self._frames: list[tuple[bytes, Kind, Receiver | None]] = []
+        self._frames: list[tuple[bytes, Hashable, Receiver | None]] = []
         self._special: dict[Receiver, int] = {}
         self._sockets: dict[View, dict[Receiver, Callable[[bytes], None]]] = {}
         self._views: dict[Receiver, View] = {}
@@ -68,6 +66,28 @@ class Turn:
         if self._frames:
             self._special[socket] = len(self._frames)
 
+    def review(self, socket: Receiver, view: View) -> None:
+        """Change what a socket sees; of what waits it gets what is in its new view. Harmless if it is not in."""
+        old = self._views.get(socket)
+        if old is None or old == view:
+            return
+        start = self._special.get(socket)
+        self.remove(socket)
+        self._views[socket] = view
+        self._sockets.setdefault(view, {})[socket] = socket.write
+        if start is not None:
+            self._special[socket] = start
+
+    @property
+    def views(self) -> list[View]:
+        """The different views of the sockets."""
+        return list(self._sockets)
+
+    @property
+    def sockets(self) -> list[Receiver]:
+        """Who gets what is added."""
+        return list(self._views)
+
     def remove(self, socket: Receiver) -> None:
         """Send nothing more to a socket, not even what waits."""
         view = self._views.pop(socket, None)
@@ -79,8 +99,8 @@ class Turn:
         if not sockets:
             del self._sockets[view]
 
-    def add(self, frame: bytes, kind: Kind, sender: Receiver | None = None) -> None:
-        """Queue a frame for everybody who sees its kind, except its sender."""
+    def add(self, frame: bytes, kind: Hashable, sender: Receiver | None = None) -> None:
+        """Queue a frame for everybody whose view has its kind, except its sender."""
         self._frames.append((frame, kind, sender))
         self.size += len(frame)
         if sender is not None and sender not in self._special and sender in self._views:

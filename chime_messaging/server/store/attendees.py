@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger, Column, Index, Table, Text, bindparam, delete, func, insert, select, update
 
+from chime_messaging.server.party import Capabilities as Capabilities
 from chime_messaging.server.store.database import Statement, Transaction, metadata
 
 attendees = Table(
@@ -23,15 +24,6 @@ attendees = Table(
     Column("deleted", BigInteger),
     Index("attendees_by_user", "meeting_id", "external_user_id"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What an attendee may do with each kind of media: ``SendReceive``, ``Send``, ``Receive`` or ``None``."""
-
-    audio: str = "SendReceive"
-    video: str = "SendReceive"
-    content: str = "SendReceive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 from websockets.asyncio.client import connect
+from websockets.frames import Opcode
 
 from chime_messaging.meeting_events import DataMessage
 from chime_messaging.protocol import signal_frames
@@ -21,8 +22,11 @@ from chime_messaging.server.attendee_socket import Opening
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.live_meetings import LiveMeetings
 from chime_messaging.server.local_server import LocalServer
+from chime_messaging.server.media import AttendeeMedia
 from chime_messaging.server.notices import Admit, AttendeeRemoved, MeetingEnded, MeetingMessage
-from chime_messaging.wire.signaling import decode
+from chime_messaging.server.party import Party
+from chime_messaging.server.websocket import frame as framed
+from chime_messaging.wire.signaling import SERVER_PREFIX, decode, encode
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 from tests.messaging.server.attendee_client import Client, Meeting
 
@@ -78,6 +82,9 @@ class Socket:
         self.session_id = session_id
         self.wants_roster = wants_roster
         self.presence: Any = None
+        self.party = Party("", "")
+        self.brings_media = False
+        self.media: AttendeeMedia | None = None
         self.closed = False
         self.code: int | None = None
         self.statuses: list[int] = []
@@ -96,6 +103,10 @@ class Socket:
         self.opening = opening
         if opening.replay:
             self.writes.append(opening.replay)
+
+    def send(self, frame: SignalFrame) -> None:
+        frame.timestamp_ms = 1
+        self.writes.append(framed(encode(frame, SERVER_PREFIX), Opcode.BINARY))
 
     def turn_away(self, status: int, description: str) -> None:
         self.turned_away.append(status)
