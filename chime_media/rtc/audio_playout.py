@@ -7,9 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from chime_media.protocol.jitter_buffer import JitterBuffer, Playout, PlayoutKind
-from chime_media.protocol.time_stretch import lengthen, shorten
+from chime_media.protocol.time_stretch import LONGEST_PERIOD, lengthen, shorten
 from chime_media.rtc.opus import OpusDecoder, OpusError, Samples
 from chime_media.wire.opus_packet import FRAME_SAMPLES
+
+_SHORTENABLE = FRAME_SAMPLES + LONGEST_PERIOD
+"""From here on there is enough for 20 ms after shortening."""
 
 
 class PlayoutPlan(NamedTuple):
@@ -70,7 +73,7 @@ class AudioPlayout:
             parts = [] if self._backlog is None else [self._backlog]
             parts += [self._decode(stretch) for stretch in stretches]
             samples = np.concatenate(parts)
-            if plan.stretch < 0:
+            if plan.stretch < 0 and len(samples) >= _SHORTENABLE:
                 samples = shorten(samples)
             elif plan.stretch > 0:
                 samples = lengthen(samples)

@@ -213,11 +213,11 @@ async def allocate(
 
 
 def _host_and_port(place: str, default: int, text: str) -> tuple[str, int]:
-    if place.startswith("["):
+    if place.startswith("[") and "]" in place:
         host, _, rest = place[1:].partition("]")
         port = rest.removeprefix(":")
     else:
         host, _, port = place.partition(":")
-    if not host or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
+    if not host or "[" in host or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
         raise ConfigurationError("turn uri", f"{text!r} names no host and port")
     return host, int(port) if port else default
