@@ -29,8 +29,8 @@ class Certificate:
     def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
         self.key = key
         self.certificate = certificate
-        self.fingerprint = fingerprint_of(certificate)
-        """The SHA-256 fingerprint as in SDP: upper-case pairs of hex digits with colons."""
+        self.fingerprint = f"sha-256 {fingerprint_of(certificate)}"
+        """The value of SDP's fingerprint attribute: ``sha-256 AB:CD:...``."""
 
     @classmethod
     def generate(cls) -> Self:
@@ -45,7 +45,7 @@ class Certificate:
 
 
 def fingerprint_of(certificate: x509.Certificate, algorithm: str = "sha-256") -> str:
-    """The fingerprint of a certificate as in SDP."""
+    """The hash of a certificate as in SDP: upper-case pairs of hexadecimal digits with colons between."""
     digest = certificate.fingerprint(_HASHES[algorithm]())
     return digest.hex(":").upper()
 

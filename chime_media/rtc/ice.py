@@ -9,7 +9,7 @@ import random
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from aioice import ice
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
@@ -20,6 +20,7 @@ from chime_media.rtc.secure_transport import SecureTransport
 from chime_media.rtc.stun import IceCredentials
 from chime_media.rtc.transport import MediaReceiver
 from chime_media.rtc.turn import Address, RelayTransport, TurnUri, allocate
+from chime_media.wire.sdp import TransportDescription
 from chime_messaging.errors import ChimeError, ConfigurationError, ConnectError, ConnectTimeoutError
 from chime_messaging.meeting_events import TurnCredentials
 
@@ -30,34 +31,6 @@ CONNECT_TIMEOUT = 15.0
 CONSENT_INTERVAL = 2.5
 CONSENT_TIMEOUT = 30.0
 _MAX_UNSENT = 256 * 1024
-
-
-class RemoteTransport(Protocol):
-    """What the answer says about the transport of its side."""
-
-    @property
-    def ufrag(self) -> str:
-        """ICE user fragment."""
-
-    @property
-    def pwd(self) -> str:
-        """ICE password."""
-
-    @property
-    def fingerprint(self) -> str:
-        """``sha-256 AB:CD:...``."""
-
-    @property
-    def setup(self) -> str:
-        """Its part in the DTLS handshake."""
-
-    @property
-    def candidates(self) -> Sequence[object]:
-        """Its candidates, each the value of SDP's attribute when made a text."""
-
-    @property
-    def ice_lite(self) -> bool:
-        """Whether it only answers checks."""
 
 
 class ClientTransport(SecureTransport):
@@ -129,8 +102,13 @@ class ClientTransport(SecureTransport):
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 fingerprint of our certificate, as in SDP but without the name of the hash."""
+        """Of our certificate, ``sha-256 AB:CD:...``."""
         return self.certificate.fingerprint
+
+    @property
+    def description(self) -> TransportDescription:
+        """What the offer says about our side."""
+        return TransportDescription(self.ufrag, self.pwd, self.fingerprint, "actpass", tuple(self.candidates))
 
     @property
     def relay(self) -> TurnUri | None:
@@ -138,7 +116,9 @@ class ClientTransport(SecureTransport):
         transport = self._path.transport if self._path is not None else None
         return transport.uri if isinstance(transport, RelayTransport) else None
 
-    async def connect(self, remote: RemoteTransport, receiver: MediaReceiver, timeout: float = CONNECT_TIMEOUT) -> None:
+    async def connect(
+        self, remote: TransportDescription, receiver: MediaReceiver, timeout: float = CONNECT_TIMEOUT
+    ) -> None:
         """Connect with the node: ICE, then DTLS. If it fails, the transport is over and `receiver` hears nothing.
 
         Args:
@@ -181,7 +161,7 @@ class ClientTransport(SecureTransport):
         if self._released is not None:
             await asyncio.shield(self._released)
 
-    async def _connect_ice(self, remote: RemoteTransport) -> None:
+    async def _connect_ice(self, remote: TransportDescription) -> None:
         connection = self._ice
         connection.remote_username = remote.ufrag
         connection.remote_password = remote.pwd

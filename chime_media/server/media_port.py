@@ -19,6 +19,7 @@ from chime_media.rtc.dtls import Setup
 from chime_media.rtc.secure_transport import SecureTransport
 from chime_media.rtc.stun import ConnectivityCheck, IceCredentials, is_stun
 from chime_media.rtc.transport import MediaReceiver
+from chime_media.wire.sdp import TransportDescription
 from chime_messaging.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -78,8 +79,13 @@ class NodeTransport(SecureTransport):
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 fingerprint of our certificate, as in SDP."""
+        """Of our certificate, ``sha-256 AB:CD:...``."""
         return self._port.certificate.fingerprint
+
+    @property
+    def description(self) -> TransportDescription:
+        """What the answer says about our side. The service does not say there that it only answers checks."""
+        return TransportDescription(self.ufrag, self.pwd, self.fingerprint, self.setup, tuple(self.candidates))
 
     def check_received(self, check: ConnectivityCheck, address: Address, now: float) -> None:
         """Answer a check that is authentic, and learn from it where the peer is."""

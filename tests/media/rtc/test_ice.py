@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -13,6 +13,7 @@ from chime_media.rtc.stun import IceCredentials
 from chime_media.server.media_port import MediaPort, NodeTransport
 from chime_media.testing.impairments import Impairment, UdpProxy
 from chime_media.wire import rtcp
+from chime_media.wire.sdp import TransportDescription
 from chime_messaging.errors import ConfigurationError, ConnectError, ConnectTimeoutError
 from tests.media.listener import Listener, packet, talking
 
@@ -21,19 +22,8 @@ pytestmark = pytest.mark.anyio
 LOOPBACK = ["127.0.0.1"]
 
 
-@dataclass
-class Answer:
-    ufrag: str
-    pwd: str
-    fingerprint: str
-    setup: str
-    candidates: list[str]
-    ice_lite: bool = True
-
-
-def answer_of(node: NodeTransport, candidates: list[str] | None = None) -> Answer:
-    fingerprint = f"sha-256 {node.fingerprint}"
-    return Answer(node.ufrag, node.pwd, fingerprint, node.setup, node.candidates if candidates is None else candidates)
+def answer_of(node: NodeTransport, candidates: list[str] | None = None) -> TransportDescription:
+    return node.description if candidates is None else replace(node.description, candidates=tuple(candidates))
 
 
 @pytest.fixture
@@ -53,7 +43,7 @@ class Call:
 async def call(port: MediaPort, candidates: list[str] | None = None, setup: str = "passive", **options: float) -> Call:
     client = await ClientTransport.gather(addresses=LOOPBACK, **options)  # type: ignore[arg-type]
     heard, received = Listener(), Listener()
-    node = port.add(f"sha-256 {client.fingerprint}", "active" if setup == "active" else "passive", received)
+    node = port.add(client.fingerprint, "active" if setup == "active" else "passive", received)
     await client.connect(answer_of(node, candidates), heard)
     await received.until(lambda: received.connected)
     return Call(client, node, heard, received)
@@ -114,9 +104,8 @@ async def test_many_clients_share_the_port_and_get_their_own_packets_only(port: 
 async def test_a_certificate_that_is_not_the_one_of_the_answer_is_refused(port: MediaPort) -> None:
     client = await ClientTransport.gather(addresses=LOOPBACK)
     received = Listener()
-    node = port.add(f"sha-256 {client.fingerprint}", "passive", received)
-    answer = answer_of(node)
-    answer.fingerprint = "sha-256 " + ":".join(["00"] * 32)
+    node = port.add(client.fingerprint, "passive", received)
+    answer = replace(answer_of(node), fingerprint="sha-256 " + ":".join(["00"] * 32))
     with pytest.raises(ConnectError, match="fingerprint"):
         await client.connect(answer, Listener())
     assert client.closed
@@ -143,9 +132,8 @@ async def test_an_unknown_hash_is_refused_at_once(port: MediaPort) -> None:
 
 async def test_an_answer_that_nobody_stands_behind_ends_in_an_error(port: MediaPort) -> None:
     client = await ClientTransport.gather(addresses=LOOPBACK)
-    node = port.add(f"sha-256 {client.fingerprint}", "passive", Listener())
-    answer = answer_of(node)
-    answer.pwd = IceCredentials.random().pwd
+    node = port.add(client.fingerprint, "passive", Listener())
+    answer = replace(answer_of(node), pwd=IceCredentials.random().pwd)
     with pytest.raises(ConnectTimeoutError):
         await client.connect(answer, Listener(), timeout=0.3)
     assert port.counters.unauthentic > 0
@@ -154,14 +142,14 @@ async def test_an_answer_that_nobody_stands_behind_ends_in_an_error(port: MediaP
 
 async def test_an_answer_without_candidates_ends_in_an_error(port: MediaPort) -> None:
     client = await ClientTransport.gather(addresses=LOOPBACK)
-    node = port.add(f"sha-256 {client.fingerprint}", "passive", Listener())
+    node = port.add(client.fingerprint, "passive", Listener())
     with pytest.raises(ConnectError):
         await client.connect(answer_of(node, ["nonsense", "candidate:1 2 udp 1 127.0.0.1 9 typ host"]), Listener())
 
 
 async def test_cancelling_to_connect_closes_the_sockets(port: MediaPort) -> None:
     client = await ClientTransport.gather(addresses=LOOPBACK)
-    node = port.add(f"sha-256 {client.fingerprint}", "passive", Listener())
+    node = port.add(client.fingerprint, "passive", Listener())
     connecting = asyncio.ensure_future(client.connect(answer_of(node, ["c 1 udp 1 127.0.0.1 9 typ host"]), Listener()))
     await asyncio.sleep(0)
     connecting.cancel()

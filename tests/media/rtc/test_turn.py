@@ -32,7 +32,7 @@ async def converse(relay: Relay, *uris: str) -> ClientTransport:
         assert [" typ relay " in candidate for candidate in client.candidates] == [True]
         assert "raddr 0.0.0.0" in client.candidates[0]
         heard, received = Listener(), Listener()
-        node = port.add(f"sha-256 {client.fingerprint}", "passive", received)
+        node = port.add(client.fingerprint, "passive", received)
         await client.connect(answer_of(node), heard)
         await received.until(lambda: received.connected)
         for number in range(100):
@@ -88,7 +88,7 @@ async def test_losing_the_relay_is_told_at_once_over_tcp(relay: Relay) -> None:
     async with await MediaPort.open() as port:
         client = await ClientTransport.gather(relay.credentials(relay.tcp))
         heard, received = Listener(), Listener()
-        node = port.add(f"sha-256 {client.fingerprint}", "passive", received)
+        node = port.add(client.fingerprint, "passive", received)
         await client.connect(answer_of(node), heard)
         relay.process.kill()
         await heard.until(lambda: heard.closed is not None, timeout=3)
@@ -101,7 +101,7 @@ async def test_losing_the_relay_is_noticed_by_consent_over_udp(relay: Relay) -> 
         options = {"consent_interval": 0.05, "consent_timeout": 0.5}
         client = await ClientTransport.gather(relay.credentials(relay.udp), **options)  # type: ignore[arg-type]
         heard, received = Listener(), Listener()
-        node = port.add(f"sha-256 {client.fingerprint}", "passive", received)
+        node = port.add(client.fingerprint, "passive", received)
         await client.connect(answer_of(node), heard)
         relay.process.kill()
         await heard.until(lambda: heard.closed is not None, timeout=5)
@@ -119,7 +119,7 @@ async def test_media_goes_on_over_a_relay_that_loses_packets(relay: Relay) -> No
         uri = f"turn:127.0.0.1:{proxy.address[1]}?transport=udp"
         client = await ClientTransport.gather(relay.credentials(uri), timeout=10)
         heard, received = Listener(), Listener()
-        node = port.add(f"sha-256 {client.fingerprint}", "passive", received)
+        node = port.add(client.fingerprint, "passive", received)
         await client.connect(answer_of(node), heard)
         with talking(client), talking(node):
             await heard.until(lambda: len(heard.rtp) > 50)
