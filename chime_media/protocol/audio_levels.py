@@ -17,7 +17,6 @@ QUIETEST_ATTENUATION: Final = 42
 """dB below full scale that a client shows as no volume."""
 
 _WINDOW_FRAMES: Final = 5
-_REPORT_SECONDS: Final = 2.0
 _GOOD_LOSS: Final = 0.05
 _FAIR_LOSS: Final = 0.20
 _WEAK_AFTER_SECONDS: Final = 1.5
@@ -59,66 +58,19 @@ class SpeechLevel:
 
 
 class SignalStrength:
-    """How much of what an attendee sends arrives, and of what is sent to it: 2 good, 1 weak, 0 none or next to none."""
+    """How much of what an attendee sends arrives, and of what is sent to it: 2 good, 1 weak, 0 next to nothing."""
 
-    __slots__ = ("_expected_from", "_highest", "_last", "_loss", "_received", "_remote_loss", "_report_at", "_started")
+    __slots__ = ("loss", "remote_loss")
 
     def __init__(self) -> None:
-        self._started = False
-        self._highest = 0
-        self._expected_from = 0
-        self._received = 0
-        self._loss = 0.0
-        self._remote_loss = 0.0
-        self._report_at = 0.0
-        self._last = 0.0
+        self.loss = 0.0
+        """Part of the packets (0..1) that did not come, as of the last measurement."""
+        self.remote_loss = 0.0
+        """Part of the packets that did not reach the attendee, as it last said."""
 
-    def received(self, sequence_number: int, arrival: float) -> None:
-        """A packet came."""
-        self._last = arrival
-        if not self._started:
-            self._restart(sequence_number, arrival)
-            return
-        ahead = ((sequence_number - self._highest + 0x8000) & 0xFFFF) - 0x8000
-        if ahead > 0:
-            self._highest += ahead
-        elif ahead < -1000:
-            self._restart(sequence_number, arrival)
-            return
-        self._received += 1
-        if arrival >= self._report_at:
-            expected = self._highest - self._expected_from
-            self._loss = max(0.0, 1.0 - self._received / expected) if expected > 0 else 0.0
-            self._expected_from = self._highest
-            self._received = 0
-            self._report_at = arrival + _REPORT_SECONDS
-
-    def reported(self, fraction_lost: float) -> None:
-        """The attendee said how much of what it was sent got lost (0..1)."""
-        self._remote_loss = fraction_lost
-
-    @property
-    def loss(self) -> float:
-        """Part of the packets that did not come in the last two seconds, 0..1."""
-        return self._loss
-
-    @property
-    def remote_loss(self) -> float:
-        """Part of the packets that did not reach the attendee, as it last said, 0..1."""
-        return self._remote_loss
-
-    def value(self, now: float) -> int:
-        """2, 1 or 0 at `now`."""
-        if not self._started:
-            return 2
-        silent_for = now - self._last
-        loss = max(self._loss, self._remote_loss)
-        if silent_for >= _GONE_AFTER_SECONDS or loss > _FAIR_LOSS:
+    def value(self, silent_seconds: float) -> int:
+        """2, 1 or 0 when nothing came for so long, which with a microphone that is on or off alike is not usual."""
+        loss = max(self.loss, self.remote_loss)
+        if silent_seconds >= _GONE_AFTER_SECONDS or loss > _FAIR_LOSS:
             return 0
-        return 1 if silent_for >= _WEAK_AFTER_SECONDS or loss > _GOOD_LOSS else 2
-
-    def _restart(self, sequence_number: int, arrival: float) -> None:
-        self._started = True
-        self._highest = self._expected_from = sequence_number
-        self._received = 0
-        self._report_at = arrival + _REPORT_SECONDS
+        return 1 if silent_seconds >= _WEAK_AFTER_SECONDS or loss > _GOOD_LOSS else 2

@@ -23,8 +23,8 @@ _RESYNCHRONISE_SAMPLES: Final = 10 * SAMPLE_RATE
 _DELAY_WINDOW_SECONDS: Final = 5.0
 _ATTACK: Final = 0.6
 _DECAY: Final = 0.9985
-_SLACK_MOST: Final = 0.030
-_SLACK_LEAST: Final = -0.005
+_SPARE_MOST: Final = 0.025
+_SPARE_LEAST: Final = -0.003
 
 
 class PlayoutKind(Enum):
@@ -233,14 +233,17 @@ class JitterBuffer:
         return Playout(PlayoutKind.PACKET, packet.payload, packet.samples)
 
     def stretch(self, now: float, backlog: int) -> int:
-        """Whether what is played now should be played faster (-1) or slower (1) than it was spoken, or as it is (0)."""
+        """Whether what is played now should be played faster (-1) or slower (1) than it was spoken, or as it is (0).
+
+        Faster when what is played is older than it must be, slower when the packet after it is needed sooner than it
+        can be relied upon. In between lies more than one tick, for the phase of the ticks is what it is.
+        """
         if self._next is None or not self._playing:
             return 0
-        delay = now - (self._next - backlog) / SAMPLE_RATE - min(self._fastest, self._fastest_before)
-        slack = delay - self.target_delay
-        if slack > _SLACK_MOST and (backlog or self._packets):
-            return -1
-        return 1 if slack < _SLACK_LEAST else 0
+        spare = now - self._next / SAMPLE_RATE - min(self._fastest, self._fastest_before) - self.target_delay
+        if spare < _SPARE_LEAST:
+            return 1
+        return -1 if spare + backlog / SAMPLE_RATE > _SPARE_MOST else 0
 
     def _begin(self, now: float) -> bool:
         if not self._packets:

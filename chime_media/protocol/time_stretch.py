@@ -11,10 +11,10 @@ Samples = npt.NDArray[np.int16]
 
 _SHORTEST: Final = 120
 """2.5 ms at 48 kHz; higher pitches repeat within it."""
-_LONGEST: Final = 480
+LONGEST_PERIOD: Final = 480
 _FADE: Final = 240
 _STEP: Final = 4
-LEAST_SAMPLES: Final = _LONGEST + _FADE
+LEAST_SAMPLES: Final = LONGEST_PERIOD + _FADE
 """What is needed to find a period in."""
 
 
@@ -48,10 +48,10 @@ def _period(samples: Samples) -> int:
     if wave.ndim == 2:
         wave = wave.sum(axis=1)
     head = wave[:_FADE]
-    windows = np.lib.stride_tricks.sliding_window_view(wave[_SHORTEST : _LONGEST + _FADE - 1], _FADE)
+    windows = np.lib.stride_tricks.sliding_window_view(wave[_SHORTEST : LONGEST_PERIOD + _FADE - 1], _FADE)
     differences = windows[::_STEP] - head
     coarse = _SHORTEST + int(np.argmin(np.einsum("ij,ij->i", differences, differences))) * _STEP
     first = max(coarse - _STEP, _SHORTEST)
-    last = min(coarse + _STEP, _LONGEST - 1)
+    last = min(coarse + _STEP, LONGEST_PERIOD - 1)
     differences = windows[first - _SHORTEST : last - _SHORTEST + 1] - head
     return first + int(np.argmin(np.einsum("ij,ij->i", differences, differences)))

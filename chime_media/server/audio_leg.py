@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from chime_media.protocol.audio_levels import SignalStrength, SpeechLevel
 from chime_media.protocol.jitter_buffer import JitterBuffer
+from chime_media.protocol.receive_statistics import ReceiveStatistics
 from chime_media.rtc.audio_playout import AudioPlayout, PlayoutPlan
-from chime_media.wire import red
+from chime_media.wire import red, rtcp
 from chime_media.wire.audio_level import SILENT
-from chime_media.wire.opus_packet import FRAME_SAMPLES, is_silence, sample_count
+from chime_media.wire.opus_packet import FRAME_SAMPLES, SAMPLE_RATE, is_silence, sample_count
 from chime_media.wire.rtp import RtpPacket, parse
 from chime_messaging.errors import DecodeError
 
@@ -34,7 +35,7 @@ class AudioLeg:
     """What `AudioMixer.join` returns. All of it belongs to the event loop and none of it raises."""
 
     __slots__ = (
-        "_attenuation",
+        "_cname",
         "_hears",
         "_incoming_ssrc",
         "_level_extension",
@@ -46,11 +47,13 @@ class AudioLeg:
         "_quiet_frames",
         "_red",
         "_send",
+        "_send_rtcp",
         "_sequence_number",
         "_signal",
         "_speaks",
         "_speech",
         "_ssrc",
+        "_statistics",
         "_timestamp",
         "_timestamp_origin",
         "base",
@@ -75,7 +78,9 @@ class AudioLeg:
         key: str,
         base: str,
         send: Callable[[bytes], None],
+        send_rtcp: Callable[[bytes], None] | None,
         *,
+        cname: str,
         ssrc: int,
         payload_type: int,
         stereo: bool,
@@ -90,6 +95,8 @@ class AudioLeg:
         self.base = base
         self.content = key != base
         self._send = send
+        self._send_rtcp = send_rtcp
+        self._cname = cname
         self._ssrc = ssrc
         self._payload_type = payload_type
         self.stereo = stereo
@@ -102,10 +109,10 @@ class AudioLeg:
         self._open = True
         self._playout = AudioPlayout(JitterBuffer(), channels=2 if stereo else 1)
         self._signal = SignalStrength()
+        self._statistics = ReceiveStatistics(0, SAMPLE_RATE)
         self._speech = SpeechLevel()
         self._incoming_ssrc: int | None = None
         self._quiet_frames = HANGOVER_FRAMES
-        self._attenuation = SILENT
         self._sequence_number = secrets.randbits(15)
         self._timestamp = self._timestamp_origin = secrets.randbits(32)
         self.on_first_packet: Callable[[], None] | None = None
@@ -165,11 +172,11 @@ class AudioLeg:
     @property
     def signal_strength(self) -> int:
         """How good the connection is: 2 good, 1 weak, 0 lost."""
-        return self._signal.value(self._mixer.now())
+        return self._signal.value(0.0 if self.last_heard is None else self._mixer.now() - self.last_heard)
 
     @property
     def loss(self) -> float:
-        """Part of the attendee's packets that got lost in the last two seconds."""
+        """Part of the attendee's packets that got lost between the last two reports."""
         return self._signal.loss
 
     @property
@@ -216,9 +223,38 @@ class AudioLeg:
             self._insert_repeated(block, parsed, arrival)
         buffer.insert(parsed.sequence_number, parsed.timestamp, payload, samples, arrival)
 
-    def report_received(self, fraction_lost: float) -> None:
-        """The attendee reported what part (0..1) of what it was sent got lost."""
-        self._signal.reported(fraction_lost)
+    def rtcp_received(self, packet: bytes, arrival: float) -> None:
+        """Take one RTCP packet from the attendee: when it sent, and how much of what it was sent arrived."""
+        try:
+            reports = rtcp.parse(packet)
+        except DecodeError:
+            self.malformed += 1
+            return
+        for report in reports:
+            if isinstance(report, rtcp.SenderReport):
+                if report.ssrc == self._incoming_ssrc:
+                    self._statistics.sender_reported(report.ntp_time, arrival)
+            elif not isinstance(report, rtcp.ReceiverReport):
+                continue
+            for block in report.reports:
+                if block.ssrc == self._ssrc:
+                    self._signal.remote_loss = block.fraction_lost / 256
+
+    def report(self, now: float, ntp_time: int) -> None:
+        """Measure the loss, and tell the attendee what it was sent and what came of it."""
+        blocks: tuple[rtcp.ReportBlock, ...] = ()
+        if self._incoming_ssrc is not None:
+            blocks = (self._statistics.report(now),)
+            self._signal.loss = self._statistics.fraction_lost
+        if self._send_rtcp is None:
+            return
+        if self.packets_sent:
+            report = rtcp.SenderReport(
+                self._ssrc, ntp_time, self._timestamp, self.packets_sent, self.octets_sent, blocks
+            ).pack()
+        else:
+            report = rtcp.ReceiverReport(self._ssrc, blocks).pack()
+        self._send_rtcp(report + rtcp.SourceDescription(self._ssrc, self._cname).pack())
 
     def leave(self) -> None:
         """Take the attendee out of the mix; harmless when it has left."""
@@ -289,7 +325,11 @@ class AudioLeg:
             self._incoming_ssrc = packet.ssrc
             self._playout.buffer.reset()
             self._signal = SignalStrength()
-        self._signal.received(packet.sequence_number, arrival)
+            self._statistics = ReceiveStatistics(packet.ssrc, SAMPLE_RATE)
+        statistics = self._statistics
+        if statistics.count(packet.sequence_number, len(packet.data)) == -2:
+            self._statistics = ReceiveStatistics(packet.ssrc, SAMPLE_RATE)
+        statistics.time_frame(packet.timestamp, arrival)
         self.packets_received += 1
         first = self.last_heard is None
         self.last_heard = arrival

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,7 +21,8 @@ STEREO_BITRATE: Final = 128000
 _RANKING_TICKS: Final = 10
 _STAYING_BONUS: Final = 6
 """dB by which another must be louder to take a talker's place."""
-_RESTING_TICKS: Final = 500
+_REPORT_TICKS: Final = 120
+_NTP_OFFSET: Final = 2208988800
 
 
 class AudioMixer:
@@ -41,6 +43,7 @@ class AudioMixer:
         self._talking: dict[str, int] = {}
         self._chosen: set[AudioLeg] = set()
         self._regroup = False
+        self._reports: list[list[AudioLeg]] = [[] for _ in range(_REPORT_TICKS)]
 
     @property
     def legs(self) -> tuple[AudioLeg, ...]:
@@ -61,6 +64,8 @@ class AudioMixer:
         level_extension: int | None = None,
         speaks: bool = True,
         hears: bool = True,
+        send_rtcp: Callable[[bytes], None] | None = None,
+        cname: str = "audio",
     ) -> AudioLeg:
         """Take an attendee in; from the next tick on it is sent one packet every 20 ms.
 
@@ -76,12 +81,16 @@ class AudioMixer:
             level_extension: Id of the audio level's header extension if it was agreed on.
             speaks: Whether the attendee may be heard.
             hears: Whether the attendee may hear.
+            send_rtcp: Takes each report, every few seconds; None to send none.
+            cname: Name of the sender in them.
         """
         leg = AudioLeg(
             self,
             key,
             base,
             send,
+            send_rtcp,
+            cname=cname,
             ssrc=ssrc,
             payload_type=payload_type,
             stereo=stereo,
@@ -92,6 +101,7 @@ class AudioMixer:
             hears=hears,
         )
         self._legs[leg] = None
+        self._reports[len(self._legs) % _REPORT_TICKS].append(leg)
         self._regroup = True
         if self._beat is None:
             self._loop = asyncio.get_running_loop()
@@ -101,6 +111,9 @@ class AudioMixer:
     def left(self, leg: AudioLeg) -> None:
         """Called by a leg that leaves."""
         self._legs.pop(leg, None)
+        for reports in self._reports:
+            if leg in reports:
+                reports.remove(leg)
         self._chosen.discard(leg)
         self._regroup = True
         if not self._legs:
@@ -134,6 +147,8 @@ class AudioMixer:
         for mix in self._mixes.values():
             for leg in mix.members:
                 leg.transmit(mix, number)
+        for leg in self._reports[number % _REPORT_TICKS]:
+            leg.report(due, int((time.time() + _NTP_OFFSET) * 2**32))
 
     def _choose(self, prepared: list[AudioLeg], number: int) -> list[AudioLeg]:
         """Decode what is needed; those who are heard in this tick."""
