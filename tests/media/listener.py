@@ -59,16 +59,17 @@ def talking(transport: MediaTransport, interval: float = 0.01) -> Iterator[None]
     loop = asyncio.get_running_loop()
     numbers = count(1000)
 
-    def send() -> None:
-        nonlocal timer
-        transport.send_rtp(packet(next(numbers)))
-        timer = loop.call_later(interval, send)
+    timers: list[asyncio.TimerHandle] = []
 
-    timer = loop.call_later(interval, send)
+    def send() -> None:
+        transport.send_rtp(packet(next(numbers)))
+        timers[:] = [loop.call_later(interval, send)]
+
+    send()
     try:
         yield
     finally:
-        timer.cancel()
+        timers[0].cancel()
 
 
 def packet(number: int, payload: bytes = b"voice", ssrc: int = 1) -> bytes:

@@ -82,7 +82,7 @@ def test_a_nack_names_packets_over_the_wrap_in_few_bytes() -> None:
 def test_aiortc_reads_what_we_write() -> None:
     remb = rtcp.ReceiverEstimatedMaximumBitrate(1, 2_500_000, (7, 8))
     report = rtcp.ReportBlock(5, 64, -2, 70000, 33, 1, 2)
-    packets = [
+    packets: list[rtcp.RtcpPacket] = [
         rtcp.SenderReport(1, 2, 3, 4, 5, (report,)),
         rtcp.SourceDescription(1, "name"),
         remb,
