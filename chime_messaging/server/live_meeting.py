@@ -6,6 +6,7 @@ again. An attendee is present from its JOIN on, as there is no media that it cou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from chime_messaging.ids import CONTENT_SUFFIX
@@ -41,6 +42,7 @@ class LiveMeeting:
         throttle: judges its data messages; None lets everything pass.
         primary: the live meeting that this one replicates. Its attendees are the audience then: they see and hear
             what happens there, nobody sees them, and they have nothing to say unless they are promoted.
+        first_stream_id: what its streams are counted from, unless they are counted by the primary meeting.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class LiveMeeting:
         *,
         throttle: MeetingThrottle | None,
         primary: LiveMeeting | None = None,
+        first_stream_id: int = 1,
     ) -> None:
         self.meeting_id = meeting_id
         self.sockets: dict[AttendeeSocket, None] = {}
@@ -59,7 +62,8 @@ class LiveMeeting:
         """Live meetings that replicate this one."""
         self.primary = primary
         self.turn: Turn = Turn() if primary is None else primary.turn
-        self.roster: Roster[AttendeeSocket] = Roster(None if primary is None else primary.roster.streams)
+        streams = itertools.count(first_stream_id) if primary is None else primary.roster.streams
+        self.roster: Roster[AttendeeSocket] = Roster(streams)
         self._frames = frames
         self._wake = wake
         self._throttle = throttle

@@ -156,7 +156,7 @@ class LiveMeetings:
             self._promote(socket, notice)
             return
         socket.attendee_id, socket.external_user_id = notice.attendee_id, notice.external_user_id
-        meeting = self._meeting(notice.meeting_id, notice.primary_meeting_id)
+        meeting = self._meeting(notice.meeting_id, notice.primary_meeting_id, notice.first_stream_id)
         if notice.capacity is not None and not meeting.has_room(notice.attendee_id, notice.capacity):
             self.counters.refused += 1
             socket.turn_away(AT_CAPACITY, "the meeting is full")
@@ -286,12 +286,18 @@ class LiveMeetings:
 
     # Meetings
 
-    def _meeting(self, meeting_id: str, primary_id: str | None = None) -> LiveMeeting:
+    def _meeting(self, meeting_id: str, primary_id: str | None, first_stream_id: int) -> LiveMeeting:
         meeting = self._meetings.get(meeting_id)
         if meeting is None:
-            primary = self._meeting(primary_id) if primary_id is not None else None
-            throttle = MeetingThrottle() if self._quotas else None
-            meeting = LiveMeeting(meeting_id, self._frames, self._schedule.wake, throttle=throttle, primary=primary)
+            primary = self._meeting(primary_id, None, first_stream_id) if primary_id is not None else None
+            meeting = LiveMeeting(
+                meeting_id,
+                self._frames,
+                self._schedule.wake,
+                throttle=MeetingThrottle() if self._quotas else None,
+                primary=primary,
+                first_stream_id=first_stream_id,
+            )
             self._meetings[meeting_id] = meeting
         return meeting
 
