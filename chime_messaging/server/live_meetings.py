@@ -10,7 +10,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from websockets.frames import Opcode
 
@@ -19,6 +18,7 @@ from chime_messaging.protocol.data_messages import MeetingThrottle, Verdict
 from chime_messaging.server.attendee_socket import AttendeeSocket
 from chime_messaging.server.broker import Loop, Timer
 from chime_messaging.server.live_meeting import LiveMeeting
+from chime_messaging.server.meeting_counters import MeetingCounters
 from chime_messaging.server.meeting_frames import MeetingFrames
 from chime_messaging.server.meeting_roster import Presence
 from chime_messaging.server.notices import Admit, AttendeeRemoved, MeetingEnded, MeetingMessage, Notice
@@ -37,33 +37,6 @@ _WHEEL_TICKS = 32
 """Ticks of the wheel in one ping interval."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class MeetingCounters:
-    """What happened since the start; for /metrics."""
-
-    joins: int = 0
-    """JOINs that were answered with JOIN_ACK."""
-    refused: int = 0
-    """JOINs that were refused: bad token, meeting over, or told so by a fault script."""
-    dropped: int = 0
-    """Attendees who did not come back after their connection was lost."""
-    messages: int = 0
-    """Data messages of attendees that were delivered."""
-    throttled: int = 0
-    """Data messages that were returned to their senders."""
-    rejected: int = 0
-    """Connections closed for their data messages: too many of them, or not valid."""
-    deliveries: int = 0
-    """Frames for many given to sockets: one per frame and socket."""
-    writes: int = 0
-    skipped: int = 0
-    """Frames that could not be read, or were of an unknown type."""
-    slow: int = 0
-    """Sockets closed because their reader was too far behind."""
-    silent: int = 0
-    """Sockets dropped because they did not answer a ping."""
 
 
 class LiveMeetings:
