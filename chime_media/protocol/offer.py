@@ -111,6 +111,10 @@ class _Slot:
     mid: str
     stream_id: int
     state: _SlotState = _SlotState.LIVE
+    offered: bool = False
+    """Whether the peer has heard of this mid."""
+    placed: bool = False
+    """Whether it has heard of the place, under any mid."""
 
 
 class Negotiation:
@@ -167,7 +171,7 @@ class Negotiation:
         self._next_mid += 1
         for slot in self._slots:
             if slot.state is _SlotState.FREE:
-                slot.mid, slot.stream_id, slot.state = mid, stream_id, _SlotState.LIVE
+                slot.mid, slot.stream_id, slot.state, slot.offered = mid, stream_id, _SlotState.LIVE, False
                 return mid
         self._slots.append(_Slot(mid, stream_id))
         return mid
@@ -180,12 +184,16 @@ class Negotiation:
         """Give up a video with the next offer; harmless if that has happened."""
         for slot in self._slots:
             if slot.mid == mid and slot.state is _SlotState.LIVE:
-                slot.state = _SlotState.STOPPED
+                slot.state = _SlotState.STOPPED if slot.offered else _SlotState.FREE
+        while self._slots and self._slots[-1].state is _SlotState.FREE and not self._slots[-1].placed:
+            self._slots.pop()
 
     def offer(self) -> SessionDescription:
         """Write the next offer; candidates are inside."""
         sections = [self._audio_section(), self._camera_section()]
-        sections += (self._remote_section(slot) for slot in self._slots)
+        for slot in self._slots:
+            slot.offered = slot.placed = True
+            sections.append(self._remote_section(slot))
         sections[0].transport = self._transport
         if self._transport.candidates:
             best = max(map(Candidate.parse, self._transport.candidates), key=lambda candidate: candidate.priority)

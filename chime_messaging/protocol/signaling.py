@@ -24,19 +24,13 @@ from chime_messaging.errors import (
     ConnectError,
     ConnectionClosed,
     ProtocolError,
-    ReconnectDeadlineError,
-    SessionNotEstablishedError,
-    UsageError,
 )
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import (
     AudioStatusReceived,
-    MeetingReconnectScheduled,
     MeetingSessionConnecting,
     MeetingSessionStarted,
     MeetingSessionStatusCode,
-    MeetingSessionStopped,
-    MeetingStatusReceived,
     PongMissed,
     PongReceived,
     RosterAttendee,
@@ -44,13 +38,11 @@ from chime_messaging.meeting_events import (
 )
 from chime_messaging.protocol import signal_frames as frames
 from chime_messaging.protocol.ping_pong import PingPong
-from chime_messaging.protocol.promotion import Promotion
-from chime_messaging.protocol.reconnect import Backoff, Deadline, is_retryable
+from chime_messaging.protocol.reconnect import Backoff, is_retryable
 from chime_messaging.protocol.roster import Roster
 from chime_messaging.protocol.session_status import (
     ABNORMAL,
     Phase,
-    error_of,
     from_audio_status,
     from_close_code,
     from_error_status,
@@ -63,7 +55,8 @@ from chime_messaging.protocol.signal_events import (
     read_undecodable,
     read_unknown,
 )
-from chime_messaging.protocol.signaling_states import TRANSITIONS, Signal
+from chime_messaging.protocol.signaling_life import SignalingLife
+from chime_messaging.protocol.signaling_states import Signal
 from chime_messaging.protocol.signaling_states import State as State
 from chime_messaging.wire import signaling_pb2 as pb
 from chime_messaging.wire.signaling import CLIENT_PREFIX, data_body, decode, encode
@@ -73,7 +66,7 @@ _CONNECTED = frozenset({State.JOINING, State.JOINED, State.LEAVING})
 _AT_REST = frozenset({State.IDLE, State.WAITING, State.STOPPED})
 
 
-class SignalingClientProtocol:
+class SignalingClientProtocol(SignalingLife):
     """The client role. One object is one session, over all its connections.
 
     Args:
@@ -101,23 +94,15 @@ class SignalingClientProtocol:
         ping_interval: float = 10.0,
         max_missed_pongs: int = 4,
     ) -> None:
+        super().__init__(backoff or Backoff(), reconnect_timeout)
         self.attendee_id = attendee_id
-        self.state = State.IDLE
-        self.stopped: MeetingSessionStopped | None = None
-        """The terminal event, once there is one."""
         self._options = options
         self._wall_clock = wall_clock
-        self._backoff = backoff or Backoff()
-        self._tries = Deadline(reconnect_timeout)
-        self._waits = 0
         self._join_timeout = join_timeout
         self._leave_timeout = leave_timeout
         self._pings = PingPong(ping_interval)
         self._max_missed_pongs = max_missed_pongs
         self._roster = Roster(attendee_id)
-        self._limit: float | None = None
-        self._promotion = Promotion()
-        self._was_joined = False
         self._outgoing: list[bytes] = []
         self._handlers: Mapping[int, Callable[[SignalFrame, float, float], list[Event]]] = {
             SignalFrame.JOIN_ACK: self._join_ack,
@@ -151,16 +136,6 @@ class SignalingClientProtocol:
         return self._roster.attendees
 
     # --- what the shell says -------------------------------------------------------------------------------------
-
-    def start(self, now: float) -> list[Event]:
-        """Begin. A session starts once.
-
-        Raises:
-            UsageError: if it was started before.
-        """
-        self._move(Signal.START)
-        self._tries.begin(now)
-        return [MeetingSessionConnecting(reconnecting=False, attempt=1)]
 
     def opened(self, now: float) -> list[Event]:
         """Say that the socket is open; PING and JOIN wait in `take`."""
@@ -255,14 +230,6 @@ class SignalingClientProtocol:
         self.write(frames.leave(), now)
         return []
 
-    def fail(
-        self, error: Exception, status: MeetingSessionStatusCode = MeetingSessionStatusCode.TASK_FAILED
-    ) -> list[Event]:
-        """End the session because of an error that no rule provides for."""
-        if self.state is State.IDLE or self.state is State.STOPPED:
-            return []
-        return self._end(status, error)
-
     def take(self) -> list[bytes]:
         """Return the frames to write, in order, and forget them."""
         outgoing, self._outgoing = self._outgoing, []
@@ -310,15 +277,6 @@ class SignalingClientProtocol:
         """Write any frame, for example one that concerns media; it is stamped here."""
         frame.timestamp_ms = max(0, int((now + self._wall_clock) * 1000))
         self._outgoing.append(encode(frame, CLIENT_PREFIX))
-
-    def require_joined(self) -> None:
-        """Check that the session is JOINED.
-
-        Raises:
-            SessionNotEstablishedError: if it is not.
-        """
-        if self.state is not State.JOINED:
-            raise SessionNotEstablishedError(f"the meeting session is {self.state.value}")
 
     # --- what the service says -----------------------------------------------------------------------------------
 
@@ -438,51 +396,3 @@ class SignalingClientProtocol:
             return events + self._retry(status, now, jitter, silence.reason, silence)
         self.write(frames.ping(ping_id), now)
         return events
-
-    def _take_status(
-        self,
-        status: MeetingSessionStatusCode,
-        now: float,
-        jitter: float,
-        reason: str,
-        cause: ConnectionClosed | None = None,
-    ) -> list[Event]:
-        if self.state is State.LEAVING:
-            return self._end(MeetingSessionStatusCode.LEFT, None) if status.is_terminal else []
-        if status.is_terminal:
-            error = error_of(status, cause.code if cause else None, reason)
-            if error is not None:
-                error.__cause__ = cause
-            return self._end(status, error)
-        if status.is_failure:
-            return self._retry(status, now, jitter, reason, cause)
-        return [] if status is MeetingSessionStatusCode.OK else [MeetingStatusReceived(status, reason)]
-
-    def _retry(
-        self, status: MeetingSessionStatusCode, now: float, jitter: float, reason: str, cause: Exception | None
-    ) -> list[Event]:
-        remaining = self._tries.remaining(now)
-        if remaining == 0:
-            last = cause or error_of(status, None, reason)
-            return self._end(status, ReconnectDeadlineError(self._tries.attempts, self._tries.elapsed(now), last))
-        delay = self._backoff.delay(self._waits, jitter)
-        if remaining is not None:
-            delay = min(delay, remaining)
-        events = self._promotion.lost()
-        self._move(Signal.LOST)
-        self._waits += 1
-        self._limit = now + delay
-        return [*events, MeetingReconnectScheduled(delay, self._tries.attempts + 1, status, reason)]
-
-    def _end(self, status: MeetingSessionStatusCode, error: Exception | None) -> list[Event]:
-        self._move(Signal.END)
-        reason = str(getattr(error, "reason", "") or error or "")
-        self.stopped = MeetingSessionStopped(status, reason, error)
-        return [self.stopped]
-
-    def _move(self, signal: Signal) -> None:
-        target = TRANSITIONS[self.state].get(signal)
-        if target is None:
-            raise UsageError(f"a session that is {self.state.value} cannot take the signal {signal.value!r}")
-        self.state = target
-        self._limit = None

@@ -6,6 +6,7 @@ again. An attendee is present from its JOIN on, as there is no media that it cou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import cast
@@ -44,6 +45,7 @@ class LiveMeeting:
         primary: the live meeting that this one replicates. Its attendees are the audience then: they see and hear
             what happens there, nobody sees them, and they have nothing to say unless they are promoted.
         media: of the server; None for data messages only.
+        first_stream_id: what its streams are counted from, unless they are counted by the primary meeting.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class LiveMeeting:
         throttle: MeetingThrottle | None,
         primary: LiveMeeting | None = None,
         media: MediaService | None = None,
+        first_stream_id: int = 1,
     ) -> None:
         self.meeting_id = meeting_id
         self.sockets: dict[AttendeeSocket, None] = {}
@@ -63,7 +66,8 @@ class LiveMeeting:
         """Live meetings that replicate this one."""
         self.primary = primary
         self.turn: Turn = Turn() if primary is None else primary.turn
-        self.roster: Roster[AttendeeSocket] = Roster(None if primary is None else primary.roster.streams)
+        streams = itertools.count(first_stream_id) if primary is None else primary.roster.streams
+        self.roster: Roster[AttendeeSocket] = Roster(streams)
         self._frames = frames
         self._wake = wake
         self._throttle = throttle

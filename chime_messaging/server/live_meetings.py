@@ -10,7 +10,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from websockets.frames import Opcode
 
@@ -20,6 +19,7 @@ from chime_messaging.server.attendee_socket import AttendeeSocket
 from chime_messaging.server.broker import Loop, Timer
 from chime_messaging.server.live_meeting import LiveMeeting
 from chime_messaging.server.media import MediaService
+from chime_messaging.server.meeting_counters import MeetingCounters
 from chime_messaging.server.meeting_frames import MeetingFrames
 from chime_messaging.server.meeting_roster import Presence
 from chime_messaging.server.notices import (
@@ -46,33 +46,6 @@ _WHEEL_TICKS = 32
 """Ticks of the wheel in one ping interval."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class MeetingCounters:
-    """What happened since the start; for /metrics."""
-
-    joins: int = 0
-    """JOINs that were answered with JOIN_ACK."""
-    refused: int = 0
-    """JOINs that were refused: bad token, meeting over, or told so by a fault script."""
-    dropped: int = 0
-    """Attendees who did not come back after their connection was lost."""
-    messages: int = 0
-    """Data messages of attendees that were delivered."""
-    throttled: int = 0
-    """Data messages that were returned to their senders."""
-    rejected: int = 0
-    """Connections closed for their data messages: too many of them, or not valid."""
-    deliveries: int = 0
-    """Frames for many given to sockets: one per frame and socket."""
-    writes: int = 0
-    skipped: int = 0
-    """Frames that could not be read, or were of an unknown type."""
-    slow: int = 0
-    """Sockets closed because their reader was too far behind."""
-    silent: int = 0
-    """Sockets dropped because they did not answer a ping."""
 
 
 class LiveMeetings:
@@ -170,7 +143,7 @@ class LiveMeetings:
             self._promote(socket, notice)
             return
         socket.attendee_id, socket.external_user_id = notice.attendee_id, notice.external_user_id
-        meeting = self._meeting(notice.meeting_id, notice.primary_meeting_id)
+        meeting = self._meeting(notice.meeting_id, notice.primary_meeting_id, notice.first_stream_id)
         if notice.capacity is not None and not meeting.has_room(notice.attendee_id, notice.capacity):
             self.counters.refused += 1
             socket.turn_away(AT_CAPACITY, "the meeting is full")
@@ -308,13 +281,18 @@ class LiveMeetings:
 
     # Meetings
 
-    def _meeting(self, meeting_id: str, primary_id: str | None = None) -> LiveMeeting:
+    def _meeting(self, meeting_id: str, primary_id: str | None, first_stream_id: int) -> LiveMeeting:
         meeting = self._meetings.get(meeting_id)
         if meeting is None:
-            primary = self._meeting(primary_id) if primary_id is not None else None
-            throttle = MeetingThrottle() if self._quotas else None
+            primary = self._meeting(primary_id, None, first_stream_id) if primary_id is not None else None
             meeting = LiveMeeting(
-                meeting_id, self._frames, self._schedule.wake, throttle=throttle, primary=primary, media=self._media
+                meeting_id,
+                self._frames,
+                self._schedule.wake,
+                throttle=MeetingThrottle() if self._quotas else None,
+                primary=primary,
+                first_stream_id=first_stream_id,
+                media=self._media,
             )
             self._meetings[meeting_id] = meeting
         return meeting

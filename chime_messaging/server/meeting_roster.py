@@ -1,7 +1,8 @@
 """Who is present in one meeting, and the frames that tell its attendees about it (AUDIO_STREAM_ID_INFO).
 
 An attendee is known on the wire by the number of its audio stream. Numbers only grow: a client takes the end of a
-stream for a leave unless the attendee has a stream with a larger number by then.
+stream for a leave unless the attendee has a stream with a larger number by then. They grow over the whole life of a
+meeting, though nothing of this is stored: see `first_stream_id`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,19 @@ from chime_messaging.protocol.data_messages import TokenBucket
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 Socket = TypeVar("Socket")
+
+
+def first_stream_id(created: int, now: int) -> int:
+    """Give a number for a stream that is larger than all that the meeting has had, as long as they can be known.
+
+    It is the age of the meeting in milliseconds: attendees do not come by the thousand per second for long, and the
+    24 hours that a meeting lasts at most leave nearly all of an uint32 to those who do.
+
+    Args:
+        created: when the meeting was created, in milliseconds.
+        now: in milliseconds.
+    """
+    return max(1, now - created)
 
 
 @dataclass(eq=False, slots=True)
@@ -44,7 +58,7 @@ class Roster(Generic[Socket]):
     """The attendees of one meeting who are present, in the order of their streams.
 
     Args:
-        streams: where the numbers of streams come from.
+        streams: where the numbers of streams come from; they count from 1 by default.
     """
 
     __slots__ = ("_everybody", "_present", "streams")

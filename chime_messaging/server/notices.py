@@ -203,6 +203,8 @@ class Admit:
     capabilities: Capabilities = EVERYTHING
     promotion: bool = False
     """Whether an attendee of a replica meeting is to speak in this meeting, rather than to enter it."""
+    first_stream_id: int = 1
+    """What the streams are counted from if nobody is in the meeting, nor in the one it replicates."""
 
 
 Notice = (

@@ -40,7 +40,7 @@ from chime_messaging.server.attendee_socket import AttendeeSocket, Opening
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.live_meetings import SERVICE_RESTART, LiveMeetings
 from chime_messaging.server.media import AttendeeMedia
-from chime_messaging.server.meeting_roster import Presence
+from chime_messaging.server.meeting_roster import Presence, first_stream_id
 from chime_messaging.server.meetings.limits import capacity_of
 from chime_messaging.server.meetings.placement import SIGNALING_PATH
 from chime_messaging.server.notices import Admit
@@ -369,7 +369,11 @@ class SignalingConnection(WebSocket):
         attendee_id = found.attendee_id + suffix
         capacity = capacity_of(meeting.features, quotas=self._listener.configuration.quotas)
         ids = meeting.meeting_id, primary_id, attendee_id, found.external_user_id
-        tx.notify(Admit(self, *ids, capacity, capabilities=found.capabilities, promotion=promotion))
+        stage = find_meeting(tx, primary_id) if primary_id is not None else None
+        first = first_stream_id((stage or meeting).created, tx.now)
+        tx.notify(
+            Admit(self, *ids, capacity, capabilities=found.capabilities, promotion=promotion, first_stream_id=first)
+        )
         return None
 
     def _catch_up(self) -> None:

@@ -71,14 +71,6 @@ _NOTICED = frozenset({MeetingSessionStarted, AttendeeJoined, AttendeeLeft})
 
 logger = logging.getLogger("chime_messaging.sessions")
 
-_MEANT = frozenset({TranscriptReceived, TranscriptionStatusReceived})
-"""Events that follow the message in which they were."""
-
-_NOTICED = frozenset({MeetingSessionStarted, AttendeeJoined, AttendeeLeft})
-"""Events that reliable topics look at, too."""
-
-logger = logging.getLogger("chime_messaging.sessions")
-
 _TICK = 1e-3
 """Seconds that are not worth a sleep; the bucket counts them all the same."""
 

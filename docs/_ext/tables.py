@@ -134,7 +134,7 @@ def _error_rows(kind: type[errors.ChimeError], depth: int) -> Iterator[Row]:
     indent = "\N{NO-BREAK SPACE}" * 4 * depth
     yield f"{indent}`{kind.__name__}`", ", ".join(builtin), "yes" if kind.retryable else "", first_line(kind)
     for child in kind.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__.startswith(f"{errors.__name__}."):
             yield from _error_rows(child, depth + 1)
 
 

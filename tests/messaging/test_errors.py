@@ -10,7 +10,7 @@ from chime_messaging import errors
 def subclasses(kind: type[errors.ChimeError]) -> set[type[errors.ChimeError]]:
     found = {kind}
     for child in kind.__subclasses__():
-        if child.__module__ == errors.__name__:
+        if child.__module__.startswith(f"{errors.__name__}."):
             found |= subclasses(child)
     return found
 

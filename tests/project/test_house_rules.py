@@ -14,7 +14,7 @@ OURS = {".ci", ".github", "chime_media", "chime_messaging", "docs", "examples", 
 MADE_BY_TOOLS = {"__pycache__", "_build", "node_modules"}
 TEXT = {".css", ".html", ".js", ".json", ".md", ".mjs", ".py", ".toml", ".yaml", ".yml", ""}
 
-MOST_LINES = 500
+MOST_LINES = 420
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 OF_ONE_MACHINE = re.compile(r"(?<![\w.:])/(home|root|Users|work|workspace)/\w|/tmp/\w+\.md|\bspec/\w+\.md")
 MOCKING = re.compile(r"^\s*(import|from)\s+(unittest\.mock|mock|pytest_mock)\b|from unittest import mock")

@@ -123,6 +123,14 @@ class Meeting:
         created: dict[str, Any] = self.api.create_attendee(MeetingId=self.meeting_id, ExternalUserId=name)["Attendee"]
         return created
 
+    def stream_id(self, attendee_id: str) -> int:
+        """The number of the stream of an attendee who is present."""
+        live = self.server.node.live.find(self.meeting_id)
+        assert live is not None
+        presence = live.roster.find(attendee_id)
+        assert presence is not None
+        return presence.stream_id
+
     @asynccontextmanager
     async def socket(self, credentials: dict[str, Any], url: str | None = None) -> AsyncIterator[Client]:
         """A socket that has not joined."""

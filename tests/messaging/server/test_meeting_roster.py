@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from chime_messaging.protocol import roster as client
-from chime_messaging.server.meeting_roster import Presence, Roster
+from chime_messaging.server.meeting_roster import Presence, Roster, first_stream_id
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 
@@ -27,6 +27,13 @@ def test_a_client_sees_joins_mutes_leaves_and_drops() -> None:
     assert getattr(left, "dropped", None) is True
     assert kinds(seen, roster.leave(ann)) == ["AttendeeLeft"]
     assert (roster.leave(ann), roster.mute(ann, False), len(roster), dict(seen.attendees)) == ([], [], 0, {})
+
+
+def test_streams_are_counted_from_the_age_of_the_meeting() -> None:
+    day = 24 * 3_600_000
+    created = 1_800_000_000_000
+    assert [first_stream_id(created, created + age) for age in (-5, 0, 1, 2, day)] == [1, 1, 1, 2, day]
+    assert day < 2**32 // 40, "there is room for those who come"
 
 
 def test_who_comes_back_has_a_larger_stream_and_has_not_left_for_anybody() -> None:

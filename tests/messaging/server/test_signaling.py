@@ -44,10 +44,11 @@ async def test_a_join_is_answered_with_join_ack_the_roster_and_index_in_this_ord
     assert ack.joinack.HasField("turn_credentials")
     assert ack.joinack.video_subscription_limit == 25
     streams = roster.audio_stream_id_info.streams
-    assert [(entry.attendee_id, entry.external_user_id, entry.audio_stream_id) for entry in streams] == [
-        (ann["AttendeeId"], "ann", 1),
-        (bob["AttendeeId"], "bob", 2),
+    assert [(entry.attendee_id, entry.external_user_id) for entry in streams] == [
+        (ann["AttendeeId"], "ann"),
+        (bob["AttendeeId"], "bob"),
     ]
+    assert 1 <= streams[0].audio_stream_id < streams[1].audio_stream_id
     assert all(entry.HasField("muted") and not entry.muted for entry in streams)
     assert (index.index.num_participants, index.index.HasField("at_capacity"), index.index.at_capacity) == (
         2,
@@ -139,11 +140,12 @@ async def test_a_content_share_is_an_attendee_of_its_own_and_goes_with_its_owner
 
 async def test_leave_is_acknowledged_then_closed_and_the_others_see_an_end_and_no_drop(meeting: Meeting) -> None:
     async with meeting.attended("ann", "bob") as (ann, bob):
+        number = meeting.stream_id(bob.attendee_id)
         await bob.send(signal_frames.leave())
         frames, code, _ = await bob.to_the_end()
         assert ([frame.type for frame in frames], code) == ([SignalFrame.LEAVE_ACK], 1000)
         (gone,) = await ann.entries()
-        assert (gone.audio_stream_id, gone.HasField("attendee_id"), gone.HasField("muted")) == (2, False, False)
+        assert (gone.audio_stream_id, gone.HasField("attendee_id"), gone.HasField("muted")) == (number, False, False)
         assert not gone.HasField("dropped")
         assert (await ann.next(INDEX)).index.num_participants == 1
 
@@ -160,11 +162,12 @@ async def test_the_end_of_a_meeting_is_told_and_closes_everybody_with_4410(meeti
 
 async def test_a_removed_attendee_is_told_and_closed_with_4403_and_the_others_see_it_leave(meeting: Meeting) -> None:
     async with meeting.attended("ann", "bob") as (ann, bob):
+        number = meeting.stream_id(bob.attendee_id)
         meeting.api.delete_attendee(MeetingId=meeting.meeting_id, AttendeeId=bob.attendee_id)
         frames, code, _ = await bob.to_the_end()
         assert ([frame.audio_status.audio_status for frame in frames], code) == ([411], 4403)
         (gone,) = await ann.entries()
-        assert (gone.audio_stream_id, gone.attendee_id) == (2, "")
+        assert (gone.audio_stream_id, gone.attendee_id) == (number, "")
 
 
 async def test_the_same_session_takes_over_silently_with_a_larger_stream_id(meeting: Meeting) -> None:
@@ -173,12 +176,13 @@ async def test_the_same_session_takes_over_silently_with_a_larger_stream_id(meet
         await ann.next(INDEX)
         await old.send(signal_frames.audio_control(True))
         assert (await ann.entries())[0].muted
+        number = meeting.stream_id(old.attendee_id)
         async with meeting.attend(bob, session_id=5) as new:
             _, code, _ = await old.to_the_end()
             assert code is None
             joined, gone = await ann.entries(2)
-            assert (joined.attendee_id, joined.audio_stream_id, joined.muted) == (bob["AttendeeId"], 3, True)
-            assert (gone.attendee_id, gone.audio_stream_id, gone.HasField("muted")) == ("", 2, False)
+            assert (joined.attendee_id, joined.audio_stream_id, joined.muted) == (bob["AttendeeId"], number + 1, True)
+            assert (gone.attendee_id, gone.audio_stream_id, gone.HasField("muted")) == ("", number, False)
             await new.say("I am back")
             frame = await ann.receive()
             assert frame.type == SignalFrame.DATA_MESSAGE, "no INDEX, as nobody has come or gone"
@@ -197,9 +201,10 @@ async def test_another_session_of_the_same_attendee_sends_the_older_away_with_30
 
 async def test_join_may_come_again_on_the_same_socket(meeting: Meeting) -> None:
     async with meeting.attended("ann", "bob") as (ann, bob):
+        numbers = [meeting.stream_id(each.attendee_id) for each in (ann, bob)]
         await bob.join()
         roster = await bob.entries(2)
-        assert [entry.audio_stream_id for entry in roster] == [1, 3]
+        assert [entry.audio_stream_id for entry in roster] == [numbers[0], numbers[1] + 1]
         await ann.say("once")
         await ann.say("more")
         assert await bob.texts(2) == ["once", "more"]
@@ -209,10 +214,11 @@ async def test_who_loses_its_connection_is_dropped_after_the_grace_and_not_befor
     async with LocalServer(ServerConfiguration(port=0, quotas=False, reconnect_grace=0.2)) as server:
         meeting = Meeting(server)
         async with meeting.attended("ann", "bob") as (ann, bob):
+            number = meeting.stream_id(bob.attendee_id)
             server.control.meetings.abort(bob.attendee_id)
             await ann.say("nobody has left")
             (gone,) = await ann.entries()
-            assert (gone.audio_stream_id, gone.dropped) == (2, True)
+            assert (gone.audio_stream_id, gone.dropped) == (number, True)
             assert (await ann.next(INDEX)).index.num_participants == 1
         assert server.node.live.counters.dropped == 1
 
@@ -221,12 +227,13 @@ async def test_who_comes_back_within_the_grace_is_not_missed(meeting: Meeting) -
     bob_credentials = meeting.attendee("bob")
     async with meeting.attend("ann") as ann, meeting.attend(bob_credentials) as bob:
         await ann.next(INDEX)
+        number = meeting.stream_id(bob.attendee_id)
         meeting.server.control.meetings.abort(bob.attendee_id)
         await bob.to_the_end()
         async with meeting.attend(bob_credentials):
             joined, gone = await ann.entries(2)
-            assert (joined.attendee_id, joined.audio_stream_id) == (bob.attendee_id, 3)
-            assert (gone.audio_stream_id, gone.dropped) == (2, False)
+            assert (joined.attendee_id, joined.audio_stream_id) == (bob.attendee_id, number + 1)
+            assert (gone.audio_stream_id, gone.dropped) == (number, False)
 
 
 async def test_an_unanswered_ping_cuts_the_connection() -> None:
@@ -247,14 +254,15 @@ async def test_an_unanswered_ping_cuts_the_connection() -> None:
 
 async def test_mute_is_told_to_everybody(meeting: Meeting) -> None:
     async with meeting.attended("ann", "bob") as (ann, bob):
+        number = meeting.stream_id(bob.attendee_id)
         await bob.send(signal_frames.audio_control(True))
         await bob.send(signal_frames.audio_control(True))
         await bob.send(signal_frames.audio_control(False))
         for client in (ann, bob):
             first, second = await client.entries(2)
             assert [(each.audio_stream_id, each.muted, each.attendee_id) for each in (first, second)] == [
-                (2, True, ""),
-                (2, False, ""),
+                (number, True, ""),
+                (number, False, ""),
             ]
 
 
@@ -358,6 +366,25 @@ async def test_a_restarted_server_takes_its_attendees_back_with_the_same_tokens(
             async with meeting.attend(credentials) as again:
                 assert again.frames == []
                 assert server.node.live.attendees == 1
+
+
+async def test_numbers_of_streams_grow_over_a_restart_of_the_server(tmp_path: Path) -> None:
+    settings = ServerConfiguration(port=0, database=str(tmp_path / "chime.db"), quotas=False)
+    async with LocalServer(settings) as server:
+        meeting = Meeting(server)
+        ann, port = meeting.attendee("ann"), server.port
+        before = []
+        for _ in range(3):
+            async with meeting.attend(ann):
+                before.append(meeting.stream_id(ann["AttendeeId"]))
+    async with LocalServer(settings) as restarted:
+        meeting.server = restarted
+        url = meeting.url.replace(str(port), str(restarted.port))
+        async with meeting.socket(ann, url) as client:
+            await client.join()
+            (entry,) = await client.entries()
+    assert before == sorted(set(before))
+    assert before[-1] < entry.audio_stream_id < 2**32
 
 
 async def test_faults_can_be_injected(meeting: Meeting) -> None:
