@@ -8,12 +8,13 @@ _NONE: tuple[int, ...] = ()
 
 
 class _Missing:
-    __slots__ = ("due", "since", "tries")
+    __slots__ = ("doubted", "due", "since", "tries")
 
     def __init__(self, since: float, due: float) -> None:
         self.since = since
         self.due = due
         self.tries = 0
+        self.doubted = False
 
 
 class NackGenerator:
@@ -30,8 +31,20 @@ class NackGenerator:
 
     MOST_PATIENCE = 0.06
     LEAST_REPEAT = 0.02
+    DOUBT_TRIES = 4
+    DOUBT_SECONDS = 0.3
 
-    __slots__ = ("_capacity", "_highest", "_missing", "_patience", "_seconds", "_tries", "given_up", "round_trip")
+    __slots__ = (
+        "_capacity",
+        "_highest",
+        "_missing",
+        "_patience",
+        "_seconds",
+        "_tries",
+        "doubted",
+        "given_up",
+        "round_trip",
+    )
 
     def __init__(self, capacity: int = 400, tries: int = 12, seconds: float = 1.0) -> None:
         self._capacity = capacity
@@ -44,6 +57,8 @@ class NackGenerator:
         """From a request to its answer, in seconds; measured once there were answers."""
         self.given_up = 0
         """Packets that are lost for good; when it grows, only a key frame helps."""
+        self.doubted = 0
+        """Packets that were asked for several times in vain, so that a key frame may be here sooner. Most still come."""
 
     def received(self, number: int, now: float, *, resent: bool = False) -> Iterable[int]:
         """Take the extended number of a packet; answers the numbers to ask for at once, mostly none."""
@@ -75,6 +90,11 @@ class NackGenerator:
             if now - entry.since > self._seconds or (entry.tries >= self._tries and entry.due <= now):
                 over.append(number)
             elif entry.due <= now:
+                if not entry.doubted and (
+                    entry.tries >= self.DOUBT_TRIES or (entry.tries and now - entry.since > self.DOUBT_SECONDS)
+                ):
+                    entry.doubted = True
+                    self.doubted += 1
                 self._asked(entry, now)
                 ask.append(number)
         for number in over:

@@ -15,6 +15,9 @@ KEY_FRAME_INTERVAL = 0.3
 IDLE_KEY_FRAME_INTERVAL = 2.0
 """The same while the sender sends nothing of this stream."""
 
+LOSSY = 0.01
+"""Share of packets lost from which on a request is sent twice."""
+
 
 class VideoPacket:
     """One packet as it goes to all who watch.
@@ -87,7 +90,8 @@ class VideoStream:
         self._wake = wake
         self._timestamp = -1
         self._idle = True
-        self._given_up = 0
+        self._given_up = self._doubted = 0
+        self._broken = False
         self._asked_at = -KEY_FRAME_INTERVAL
         self._ask_again = False
         self._clock_offset: float | None = None
@@ -140,7 +144,8 @@ class VideoStream:
         self.key_frames += 1
         self._ask_again = False
         self.nack.forget_before(packet.number)
-        self._given_up = self.nack.given_up
+        self._harm()
+        self._broken = False
         waiting = self.waiting
         if waiting:
             self.waiting = []
@@ -159,8 +164,16 @@ class VideoStream:
         if not self._idle:
             self._idle = True
             self.nack = NackGenerator()
-            self._given_up = 0
+            self._given_up = self._doubted = 0
+            self._broken = False
             self.history.clear()
+
+    def _harm(self) -> bool:
+        """Whether packets were lost for good, or are likely to be, since the last call."""
+        nack = self.nack
+        harm = nack.given_up != self._given_up or nack.doubted != self._doubted
+        self._given_up, self._doubted = nack.given_up, nack.doubted
+        return harm
 
     # feedback
 
@@ -179,8 +192,12 @@ class VideoStream:
         self._ask_again = False
         self._asked_at = now
         self.key_frame_requests += 1
-        self._send_feedback(rtcp.PictureLossIndication(self._feedback_ssrc, self.ssrc).pack())
-        if self.waiting:
+        request = rtcp.PictureLossIndication(self._feedback_ssrc, self.ssrc).pack()
+        self._send_feedback(request)
+        if self.statistics.fraction_lost > LOSSY:
+            # Nobody sends a lost request again before its answer is overdue. A second copy makes no second key frame.
+            self._send_feedback(request)
+        if self.waiting or self._broken:
             self._wake(self._next_request(now))
 
     def _next_request(self, now: float) -> float:
@@ -214,12 +231,10 @@ class VideoStream:
             numbers = nack.due(now)
             if numbers:
                 self._send_nack(tuple(numbers))
-        if nack.given_up != self._given_up:
-            self._given_up = nack.given_up
-            if self.watchers:
-                self.request_key_frame(now)
+        if self._harm() and self.watchers:
+            self._broken = True
         due = nack.next_due
-        if self._ask_again or self.waiting:
+        if self._ask_again or self.waiting or self._broken:
             if now >= self._next_request(now):
                 self.request_key_frame(now)
             again = self._next_request(now)
