@@ -15,7 +15,6 @@ from chime_media.server.media_port import NodeTransport
 from chime_media.server.subscribe import BAD_REQUEST, FAILED, SOURCE_CAPACITY, VIEW_ONLY, RefusedError, Subscribe
 from chime_media.server.video_connection import VideoConnection
 from chime_media.wire import rtcp
-from chime_media.wire.sdp import TransportDescription
 from chime_media.wire.sdp_compression import compress
 from chime_messaging.errors import ConfigurationError, DecodeError
 from chime_messaging.meeting_events import VideoSource
@@ -183,13 +182,7 @@ class NodeAttendee:
             mid: stream_id for mid, stream_id in wanted.receiving.items() if meeting.see_stream(party, stream_id)
         }
         plan = AnswerPlan(
-            TransportDescription(
-                transport.ufrag,
-                transport.pwd,
-                f"sha-256 {transport.fingerprint}",
-                transport.setup,
-                tuple(transport.candidates),
-            ),
+            transport.description,
             self._audio_ssrc,
             self._cname,
             {mid: RemoteVideo(*self._video.ssrcs(mid)) for mid in receiving},
