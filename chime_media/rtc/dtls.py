@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-import pylibsrtp
 from OpenSSL import SSL
 
 from chime_media.rtc.certificate import Certificate, Fingerprint
+from chime_media.rtc.srtp import SRTP_PROFILES, SrtpDirection, SrtpProfile
 
 Setup = Literal["active", "passive"]
 """Who begins the handshake: ``active`` is the DTLS client. As in SDP."""
@@ -24,29 +23,8 @@ _CIPHERS = (
     b"ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
 )
 _EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"
-_REPLAY_WINDOW = 1024
 _REPEAT_AFTER = (0.1, 0.2, 0.4)
 _MAX_ANSWERED_REPEATS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class SrtpProfile:
-    """A way to encrypt media that the handshake can choose."""
-
-    name: str
-    """OpenSSL's name of it."""
-    library_profile: int
-    key_length: int
-    salt_length: int
-
-
-AEAD_AES_128_GCM = SrtpProfile("SRTP_AEAD_AES_128_GCM", pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12)
-AEAD_AES_256_GCM = SrtpProfile("SRTP_AEAD_AES_256_GCM", pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 32, 12)
-AES128_CM_SHA1_80 = SrtpProfile("SRTP_AES128_CM_SHA1_80", pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14)
-SRTP_PROFILES = (AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES128_CM_SHA1_80)
-"""All that are supported, the cheapest for the processor first."""
-
-SrtpError = pylibsrtp.Error
 
 
 class DtlsState(enum.Enum):
@@ -86,8 +64,8 @@ class DtlsSession:
     ) -> None:
         self.state = DtlsState.CONNECTING
         self.failure = ""
-        self.inbound: pylibsrtp.Session
-        self.outbound: pylibsrtp.Session
+        self.inbound: SrtpDirection
+        self.outbound: SrtpDirection
         self.profile: SrtpProfile | None = None
         self._remote = remote
         self._setup = setup
@@ -201,8 +179,8 @@ class DtlsSession:
         client = material[:key] + material[2 * key : 2 * key + salt]
         server = material[key : 2 * key] + material[2 * key + salt :]
         ours, theirs = (client, server) if self._setup == "active" else (server, client)
-        self.inbound = _srtp(profile, theirs, pylibsrtp.Policy.SSRC_ANY_INBOUND)
-        self.outbound = _srtp(profile, ours, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+        self.inbound = SrtpDirection(profile, theirs, "inbound")
+        self.outbound = SrtpDirection(profile, ours, "outbound")
         return ""
 
     def _fail(self, reason: str) -> list[bytes]:
@@ -256,14 +234,6 @@ def _context(certificate: Certificate, profiles: Sequence[SrtpProfile]) -> SSL.C
 
 def _accept(*_: object) -> bool:
     return True
-
-
-def _srtp(profile: SrtpProfile, key: bytes, kind: int) -> pylibsrtp.Session:
-    policy = pylibsrtp.Policy(key=key, ssrc_type=kind, srtp_profile=profile.library_profile)
-    # Retransmissions on the stream's own SSRC carry a sequence number that was sent before.
-    policy.allow_repeat_tx = True
-    policy.window_size = _REPLAY_WINDOW
-    return pylibsrtp.Session(policy)
 
 
 def _reason(error: SSL.Error) -> str:

@@ -140,10 +140,10 @@ class ClientTransport(SecureTransport):
             async with asyncio.timeout(timeout):
                 await self._connect_ice(remote)
                 self._receiver = receiver
-                self._ice.on_media = self._datagram_received
+                self._ice.on_media = self.datagram_received
                 self._start_dtls(self.certificate, fingerprint, "active" if remote.setup != "active" else "passive")
                 if self._early is not None:
-                    self._datagram_received(self._early, self._loop.time())
+                    self.datagram_received(self._early, self._loop.time())
                 await self._established
         except BaseException as error:
             self._receiver = None

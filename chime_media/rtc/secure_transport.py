@@ -6,7 +6,8 @@ import asyncio
 import logging
 
 from chime_media.rtc.certificate import Certificate, Fingerprint
-from chime_media.rtc.dtls import DtlsSession, DtlsState, Setup, SrtpError, SrtpProfile
+from chime_media.rtc.dtls import DtlsSession, DtlsState, Setup
+from chime_media.rtc.srtp import SrtpError, SrtpProfile
 from chime_media.rtc.transport import MediaReceiver, TransportCounters
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class SecureTransport:
             try:
                 datagram = self._protect(packet)
             except (SrtpError, ValueError, TypeError):
-                # ValueError: longer than the library's buffer, which is longer than what fits into a datagram.
+                # ValueError: longer than any datagram here.
                 counters.dropped += 1
                 return
             if self._transmit(datagram):
@@ -97,7 +98,7 @@ class SecureTransport:
         self._dtls = DtlsSession(certificate, remote, setup)
         self._handshake(self._dtls, self._dtls.start(self._loop.time()))
 
-    def _datagram_received(self, datagram: bytes, now: float) -> None:
+    def datagram_received(self, datagram: bytes, now: float) -> None:
         """Take DTLS, SRTP or SRTCP (RFC 7983); what is none of them or cannot be verified is counted."""
         counters = self._counters
         first = datagram[0]
@@ -136,10 +137,8 @@ class SecureTransport:
             self._schedule(dtls)
 
     def _become_connected(self, dtls: DtlsSession) -> None:
-        self._protect = dtls.outbound.protect
-        self._protect_rtcp = dtls.outbound.protect_rtcp
-        self._unprotect = dtls.inbound.unprotect
-        self._unprotect_rtcp = dtls.inbound.unprotect_rtcp
+        self._protect, self._protect_rtcp = dtls.outbound.process_rtp, dtls.outbound.process_rtcp
+        self._unprotect, self._unprotect_rtcp = dtls.inbound.process_rtp, dtls.inbound.process_rtcp
         self._connected = True
         self._counters.last_received = self._loop.time()
         receiver = self._receiver

@@ -103,10 +103,6 @@ class NodeTransport(SecureTransport):
             log.debug("peer moved from %s to %s", self.address, address)
             self.address = address
 
-    def datagram_received(self, datagram: bytes, now: float) -> None:
-        """Take a datagram of one of the peer's addresses."""
-        self._datagram_received(datagram, now)
-
     def expire(self, now: float) -> None:
         """End the connection if nothing valid has come for too long."""
         if self.address is None:

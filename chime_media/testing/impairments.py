@@ -245,7 +245,7 @@ class PipeTransport(SecureTransport):
     def take(self, datagram: bytes) -> None:
         """Take a datagram of the other end."""
         if not self._closed:
-            self._datagram_received(datagram, self._loop.time())
+            self.datagram_received(datagram, self._loop.time())
 
     def _release(self) -> None:
         self._other = None

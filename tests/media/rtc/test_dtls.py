@@ -10,14 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chime_media.rtc.certificate import Certificate, Fingerprint
-from chime_media.rtc.dtls import (
+from chime_media.rtc.dtls import MTU, DtlsSession, DtlsState
+from chime_media.rtc.srtp import (
     AEAD_AES_128_GCM,
     AEAD_AES_256_GCM,
     AES128_CM_SHA1_80,
-    MTU,
     SRTP_PROFILES,
-    DtlsSession,
-    DtlsState,
     SrtpError,
     SrtpProfile,
 )
@@ -60,10 +58,10 @@ def test_both_sides_derive_the_same_keys(profile: SrtpProfile) -> None:
     shake_hands(active, passive)
     assert active.state is passive.state is DtlsState.CONNECTED
     assert active.profile is passive.profile is profile
-    assert passive.inbound.unprotect(active.outbound.protect(packet(1))) == packet(1)
-    assert active.inbound.unprotect(passive.outbound.protect(packet(1))) == packet(1)
+    assert passive.inbound.process_rtp(active.outbound.process_rtp(packet(1))) == packet(1)
+    assert active.inbound.process_rtp(passive.outbound.process_rtp(packet(1))) == packet(1)
     with pytest.raises(SrtpError):
-        active.inbound.unprotect(active.outbound.protect(packet(2)))
+        active.inbound.process_rtp(active.outbound.process_rtp(packet(2)))
 
 
 def test_the_one_who_answers_chooses_by_its_own_preference() -> None:
@@ -152,7 +150,7 @@ def test_garbage_does_not_disturb_a_connection(garbage: list[bytes], first: int)
     shake_hands(active, passive)
     for datagram in garbage:
         passive.receive(bytes((first,)) + datagram, 0)
-    assert passive.inbound.unprotect(active.outbound.protect(packet(1))) == packet(1)
+    assert passive.inbound.process_rtp(active.outbound.process_rtp(packet(1))) == packet(1)
     assert passive.state is DtlsState.CONNECTED
 
 
@@ -206,7 +204,7 @@ async def test_aiortc_connects_with_us_in_both_parts(setup: str) -> None:
         await transport.start(RTCDtlsParameters([RTCDtlsFingerprint(algorithm, digest)]))
     assert transport.state == "connected"
     assert state_of(session) is DtlsState.CONNECTED
-    assert session.inbound.unprotect(transport._tx_srtp.protect(packet(3))) == packet(3)
-    assert transport._rx_srtp.unprotect(session.outbound.protect(packet(3))) == packet(3)
+    assert session.inbound.process_rtp(transport._tx_srtp.protect(packet(3))) == packet(3)
+    assert transport._rx_srtp.unprotect(session.outbound.process_rtp(packet(3))) == packet(3)
     await transport.stop()
     assert state_of(session) is DtlsState.CLOSED

@@ -153,7 +153,7 @@ async def test_replayed_and_forged_packets_are_discarded(port: MediaPort) -> Non
     node = port.add(client.fingerprint, "passive", received)
     await client.connect(node.description, Listener())
     assert client._dtls is not None
-    protected = client._dtls.outbound.protect(packet(1))
+    protected = client._dtls.outbound.process_rtp(packet(1))
     for datagram in (protected, protected, protected[:-1] + bytes((protected[-1] ^ 1,)), packet(2)):
         client._transmit(datagram)
     client.send_rtp(packet(3))
@@ -168,7 +168,7 @@ async def test_a_packet_too_long_to_encrypt_is_dropped_and_counted(port: MediaPo
     received = Listener()
     node = port.add(client.fingerprint, "passive", received)
     await client.connect(node.description, Listener())
-    client.send_rtp(packet(1, bytes(3000)))
+    client.send_rtp(packet(1, bytes(5000)))
     client.send_rtp(b"")
     client.send_rtp(packet(2, bytes(1200)))
     await received.until(lambda: len(received.rtp) == 1)
