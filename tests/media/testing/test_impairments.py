@@ -105,17 +105,16 @@ async def test_a_proxy_stands_between_sockets_and_can_be_cut() -> None:
             _, before = await echo.heard.get()
             proxy.change_addresses()
             transport.sendto(b"two")
-            assert await client.heard.get() == b"TWO"
+            assert [await client.heard.get(), await client.heard.get()] == [b"TWO", b"TWO"]
             _, after = await echo.heard.get()
             assert before != after
             assert proxy.toward.passed == 2
             proxy.blocked = True
             transport.sendto(b"three")
-            # Loopback keeps the order: when the proxy has passed on the next, it has seen this one.
-            while proxy.toward.passed == 2:
-                proxy.blocked = False
-                transport.sendto(b"four")
-                assert await client.heard.get() == b"FOUR"
+            # Blocked or not is decided when a datagram is read, and on loopback it is there at once.
+            proxy._from_clients()
+            proxy.blocked = False
+            transport.sendto(b"four")
             assert (await echo.heard.get())[0] == b"four"
         transport.close()
     target.close()
