@@ -11,6 +11,7 @@ from typing import Self
 
 from chime_media.server.audio_clock import AudioClock
 from chime_media.server.media_port import MediaPort
+from chime_media.server.meet import meet_pages
 from chime_media.server.meeting_media import NodeMeeting
 from chime_messaging.errors import UsageError
 from chime_messaging.server.configuration import ServerConfiguration
@@ -27,6 +28,9 @@ class MediaNode:
 
     Args:
         configuration: Of the server: its host, the UDP port, and what clients are told.
+
+    Raises:
+        ConfigurationError: if the file with the JavaScript SDK cannot be read.
     """
 
     def __init__(self, configuration: ServerConfiguration) -> None:
@@ -34,6 +38,8 @@ class MediaNode:
         self.clock = AudioClock()
         self.meetings: dict[str, NodeMeeting] = {}
         """Those that are live, by their ids."""
+        self.pages = meet_pages(configuration.js_sdk)
+        """Those on which a person joins a meeting from a browser, by path."""
         self._port: MediaPort | None = None
 
     async def __aenter__(self) -> Self:

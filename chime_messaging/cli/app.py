@@ -88,6 +88,25 @@ def serve(
     ] = None,
     tls: Annotated[bool, typer.Option("--tls", help="https and wss with a local certificate authority.")] = False,
     no_media: Annotated[bool, typer.Option("--no-media", help="Serve no meeting media.")] = False,
+    media_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="UDP port for the media of meetings; 0 picks a free one.")
+    ] = 0,
+    media_host: Annotated[
+        list[str] | None,
+        typer.Option("--media-host", metavar="IP", help="Address that clients are told to send media to."),
+    ] = None,
+    turn: Annotated[
+        list[str] | None,
+        typer.Option("--turn", metavar="URI", help="TURN server for media, like turn:192.0.2.1:3478?transport=udp."),
+    ] = None,
+    js_sdk: Annotated[
+        str | None,
+        typer.Option("--js-sdk", metavar="PATH|URL", help="amazon-chime-sdk-js for /meet; by default from a CDN."),
+    ] = None,
+    turn_user: Annotated[str, typer.Option(metavar="NAME:PASSWORD", help="What the TURN servers ask for.")] = "",
+    turn_secret: Annotated[
+        str, typer.Option(envvar="CHIME_TURN_SECRET", help="Secret shared with them (coturn: static-auth-secret).")
+    ] = "",
     no_quotas: Annotated[bool, typer.Option("--no-quotas", help="No rate and count limits.")] = False,
     trust: Annotated[bool, typer.Option("--trust", help="Ask nothing: every bearer may do everything.")] = False,
     strict_auth: Annotated[
@@ -113,14 +132,15 @@ def serve(
     """
     if trust and strict_auth:
         raise typer.BadParameter("exclude each other", param_hint="--trust and --strict-auth")
-    from chime_messaging.cli.serve import run
+    from chime_messaging.cli.serve import Media, run
 
+    media = Media(media_port, tuple(media_host or ()), tuple(turn or ()), turn_user, turn_secret, js_sdk)
     run(
         host=host,
         port=port,
         database=db,
         tls=tls,
-        media=not no_media,
+        media=None if no_media else media,
         quotas=not no_quotas,
         trust=trust,
         strict=strict_auth,

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +15,21 @@ from chime_messaging.errors import ConfigurationError
 from chime_messaging.ids import parse_arn
 from chime_messaging.server.configuration import Authorization, ServerConfiguration
 from chime_messaging.server.logs import configure_logs
+from chime_messaging.server.media import installed_media
 from chime_messaging.server.serving import Node, serve
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """How the media of meetings is served."""
+
+    port: int = 0
+    hosts: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    turn_user: str = field(default="", repr=False)
+    """``NAME:PASSWORD``."""
+    turn_secret: str = field(default="", repr=False)
+    js_sdk: str | None = None
 
 
 def run(
@@ -23,7 +38,7 @@ def run(
     port: int,
     database: str | None,
     tls: bool,
-    media: bool,
+    media: Media | None,
     quotas: bool,
     trust: bool,
     strict: bool,
@@ -37,8 +52,10 @@ def run(
         ConfigurationError: if the server cannot listen at this address, the database cannot be opened, or a processor
             is not given as ARN=URL.
     """
-    del media  # meetings bring it with the media add-on; a server without them has none to leave out
     configure_logs()
+    plugin = installed_media() if media is not None else None
+    media = media or Media()
+    username, _, password = media.turn_user.partition(":")
     authorization = Authorization.TRUST if trust else Authorization.STRICT if strict else Authorization.ROLES
     configuration = ServerConfiguration(
         host=host,
@@ -50,6 +67,14 @@ def run(
         quotas=quotas,
         streaming_path=streams,
         processors=tuple(_processor(text) for text in processors),
+        media=plugin,
+        media_port=media.port,
+        media_hosts=media.hosts,
+        turn_uris=tuple(map(_turn_uri, media.turn)),
+        turn_username=username,
+        turn_password=password,
+        turn_secret=media.turn_secret,
+        js_sdk=media.js_sdk,
     )
     try:
         serve(configuration, _announce)
@@ -75,6 +100,12 @@ def _processor(text: str) -> tuple[str, str]:
     if not url.startswith(("http://", "https://")):
         raise ConfigurationError("processor", f"{text!r} is not ARN=URL with an http or https URL")
     return parse_arn(arn, "processor").text, url
+
+
+def _turn_uri(text: str) -> str:
+    if not text.startswith(("turn:", "turns:")):
+        raise ConfigurationError("turn", f"{text!r} does not begin with turn: or turns:")
+    return text
 
 
 def _address_problem(error: OSError) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,8 @@ class ServerConfiguration:
     turn_uris: tuple[str, ...] = ()
     """TURN servers that clients are to relay media over, for example ``turn:192.0.2.1:3478?transport=udp``."""
     turn_username: str = ""
-    turn_password: str = ""
-    turn_secret: str = ""
+    turn_password: str = field(default="", repr=False)
+    turn_secret: str = field(default="", repr=False)
     """Shared with the TURN servers (``static-auth-secret`` of coturn): every attendee gets credentials of its own."""
+    js_sdk: str | None = None
+    """File or URL of amazon-chime-sdk-js as an ECMAScript module, for the page ``/meet``; by default a public CDN's."""

@@ -34,7 +34,7 @@ def configure_logs(level: int = logging.INFO, stream: TextIO | None = None) -> N
     """Send the project's and uvicorn's records to `stream` (stderr by default). For programs, not for libraries."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
-    for name in ("chime_messaging", "uvicorn"):
+    for name in ("chime_messaging", "chime_media", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.setLevel(level)

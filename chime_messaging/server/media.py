@@ -7,7 +7,7 @@ frame, and asks for what INDEX and the roster need; it knows no SDP, no RTP, and
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chime_messaging.server.attendee_socket import AttendeeSocket
     from chime_messaging.server.configuration import ServerConfiguration
     from chime_messaging.server.metrics import Metrics
+    from chime_messaging.server.pages import Page
 
 ENTRY_POINTS = "chime_messaging.media"
 ALL_CODECS = tuple(VideoCodecCapability.values())
@@ -97,6 +98,10 @@ class MediaService(Protocol):
 
     def watch(self, metrics: Metrics) -> None:
         """Expose numbers."""
+
+    @property
+    def pages(self) -> Mapping[str, Page]:
+        """Pages for browsers, by path."""
 
 
 MediaPlugin = Callable[["ServerConfiguration"], AbstractAsyncContextManager[MediaService]]

@@ -156,7 +156,8 @@ async def running(configuration: ServerConfiguration) -> AsyncIterator[Node]:
         dispatcher = Dispatcher(configuration, database, limiter=limiter, failures=failures)
         listener = Listener(configuration, database, broker, limiter=limiter, prefetch=channel_details)
         context = certificate.context if certificate else None
-        app = App(dispatcher, metrics, client_events, configuration.region)
+        pages = media.pages if media is not None else None
+        app = App(dispatcher, metrics, client_events, configuration.region, pages=pages)
         signaling = SignalingListener(configuration, database, live)
         routes = WebSocketRoutes({SIGNALING_PATH: signaling}, fallback=listener)
         stops = (broker.shutdown, live.shutdown)
