@@ -28,6 +28,8 @@ HANGOVER_FRAMES: Final = 25
 """Half a second of quiet before a talker counts as a listener again."""
 
 _MOST_REPEATED: Final = 2
+_QUIET_PACKET_BYTES: Final = 15
+_ONE_BYTE_EXTENSIONS: Final = b"\xbe\xde"
 _HEADER: Final = Struct("!BBHII")
 
 
@@ -38,7 +40,9 @@ class AudioLeg:
         "_cname",
         "_hears",
         "_incoming_ssrc",
+        "_incoming_ssrc_bytes",
         "_level_extension",
+        "_level_head",
         "_mixer",
         "_muted",
         "_open",
@@ -112,6 +116,8 @@ class AudioLeg:
         self._statistics = ReceiveStatistics(0, SAMPLE_RATE)
         self._speech = SpeechLevel()
         self._incoming_ssrc: int | None = None
+        self._incoming_ssrc_bytes = b""
+        self._level_head = -1 if level_extension is None else level_extension << 4
         self._quiet_frames = HANGOVER_FRAMES
         self._sequence_number = secrets.randbits(15)
         self._timestamp = self._timestamp_origin = secrets.randbits(32)
@@ -196,6 +202,11 @@ class AudioLeg:
 
     def rtp_received(self, packet: bytes | RtpPacket, arrival: float) -> None:
         """Take one RTP packet from the attendee. `arrival` is the loop's time."""
+        if self._quiet_frames >= HANGOVER_FRAMES and isinstance(packet, bytes) and self._stays_quiet(packet):
+            self.last_heard = arrival
+            self.packets_received += 1
+            self._statistics.count(packet[2] << 8 | packet[3], len(packet))
+            return
         try:
             parsed = parse(packet) if isinstance(packet, bytes) else packet
             payload_type = parsed.payload_type
@@ -323,6 +334,7 @@ class AudioLeg:
     def _count(self, packet: RtpPacket, arrival: float) -> None:
         if packet.ssrc != self._incoming_ssrc:
             self._incoming_ssrc = packet.ssrc
+            self._incoming_ssrc_bytes = packet.data[8:12]
             self._playout.buffer.reset()
             self._signal = SignalStrength()
             self._statistics = ReceiveStatistics(packet.ssrc, SAMPLE_RATE)
@@ -335,6 +347,21 @@ class AudioLeg:
         self.last_heard = arrival
         if first and self.on_first_packet is not None:
             self.on_first_packet()
+
+    def _stays_quiet(self, packet: bytes) -> bool:
+        """Whether a packet of one who says nothing says nothing either, told at a glance: most packets are such."""
+        size = len(packet)
+        if packet[8:12] != self._incoming_ssrc_bytes or packet[1] & 0x7F != self._payload_type:
+            return False
+        if packet[0] == 0x80:
+            return self._level_extension is None and size <= _QUIET_PACKET_BYTES
+        return (
+            packet[0] == 0x90
+            and size > _QUIET_PACKET_BYTES + 4
+            and packet[16] == self._level_head
+            and packet[12:14] == _ONE_BYTE_EXTENSIONS
+            and packet[17] & 0x7F >= QUIET_ATTENUATION
+        )
 
     def _is_quiet(self, packet: RtpPacket, payload: bytes) -> bool:
         """Whether a packet needs no decoding: nothing is said in it, and nothing was for a while."""

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Final
 
 from chime_media.protocol.audio_levels import attenuation_of
-from chime_media.rtc.opus import Samples
 from chime_media.server.audio_clock import AudioBeat, AudioClock
 from chime_media.server.audio_leg import HANGOVER_FRAMES, AudioLeg
-from chime_media.server.mix import Mix, blend
+from chime_media.server.mix import Blend, Mix
 
 MOST_TALKERS: Final = 8
 """Talkers who are heard at once; of more, the loudest. Shared content is always heard."""
@@ -142,8 +141,9 @@ class AudioMixer:
             self._remember(talkers, number)
         if self._regroup:
             self._group(number)
+        blend = Blend([(leg.base, leg.samples) for leg in talkers if leg.samples is not None])
         for mix in self._mixes.values():
-            self._encode(mix, talkers)
+            mix.encode(blend.without(mix.excluded, 2 if mix.stereo else 1))
         for mix in self._mixes.values():
             for leg in mix.members:
                 leg.transmit(mix, number)
@@ -215,10 +215,3 @@ class AudioMixer:
             self._mixes[key] = mix_or_none
             mix_or_none.members.append(leg)
             leg.mix = mix_or_none
-
-    def _encode(self, mix: Mix, talkers: list[AudioLeg]) -> None:
-        channels = 2 if mix.stereo else 1
-        contributions: list[Samples] = [
-            leg.samples for leg in talkers if leg.base != mix.excluded and leg.samples is not None
-        ]
-        mix.encode(blend(contributions, channels))

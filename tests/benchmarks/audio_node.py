@@ -28,12 +28,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
+import psutil
 
 from measure import cpu_seconds, rss  # isort: skip
 from janus import JanusSession, janus, own_address  # isort: skip
 
 from chime_media.protocol.audio_levels import attenuation_of
-from chime_media.rtc import dtls
+from chime_media.rtc import dtls, srtp
 from chime_media.rtc.certificate import Certificate, Fingerprint
 from chime_media.rtc.ice import ClientTransport
 from chime_media.rtc.opus import OpusDecoder, OpusEncoder, Samples
@@ -41,7 +42,7 @@ from chime_media.wire import rtcp, rtp
 from chime_media.wire.sdp import SessionDescription, TransportDescription
 
 CASES = ((2, 2), (20, 3), (20, 20), (50, 3))
-PROFILES = {"sha1": dtls.AES128_CM_SHA1_80, "gcm128": dtls.AEAD_AES_128_GCM}
+PROFILES = {"sha1": srtp.AES128_CM_SHA1_80, "gcm128": srtp.AEAD_AES_128_GCM}
 PAYLOAD_TYPE = 111
 LEVEL_EXTENSION = 1
 SECONDS_PER_PACKET = 0.02
@@ -92,7 +93,7 @@ def _named(fingerprint: str) -> str:
 class PinnedTransport(ClientTransport):
     """The attendee's transport with one SRTP profile, so that both servers encrypt alike."""
 
-    profile = dtls.AES128_CM_SHA1_80
+    profile = srtp.AES128_CM_SHA1_80
 
     def _start_dtls(self, certificate: Certificate, remote: Fingerprint, setup: dtls.Setup) -> None:
         self._dtls = dtls.DtlsSession(certificate, remote, setup, [self.profile])
@@ -343,8 +344,10 @@ async def load(signalling: Signalling, attendees: int, talkers: int, seconds: fl
     before = [attendee.received for attendee in generator.attendees]
     missing = sum(attendee.missing for attendee in generator.attendees)
     started, own, cpu = time.monotonic(), time.process_time(), cpu_seconds(signalling.pid)
+    system = psutil.Process(signalling.pid).cpu_times().system
     await asyncio.sleep(seconds)
     cpu, own, wall = cpu_seconds(signalling.pid) - cpu, time.process_time() - own, time.monotonic() - started
+    system = psutil.Process(signalling.pid).cpu_times().system - system
     rates = [(a.received - b) / wall for a, b in zip(generator.attendees, before, strict=True)]
     decoder = OpusDecoder()
     levels = [attenuation_of(decoder.decode(payload)) for _, payload in heard]
@@ -354,6 +357,7 @@ async def load(signalling: Signalling, attendees: int, talkers: int, seconds: fl
         await attendee.transport.aclose()
     return {
         "cpu": 100 * cpu / wall / attendees,
+        "system": 100 * system / wall / attendees,
         "memory": memory / 2**20 / attendees,
         "rate": min(rates),
         "missing": sum(a.missing for a in generator.attendees) - missing,
@@ -432,7 +436,7 @@ async def _measure(server: Any, work: Callable[[Signalling], Coroutine[Any, Any,
 
 
 def compare(cases: list[tuple[int, int]], rounds: int, seconds: float) -> None:
-    print(f"{'attendees,talkers':18} {'server':6} {'CPU %/attendee':>15} {'MiB/attendee':>13} {'rate':>6} {'missing':>8}"
+    print(f"{'attendees,talkers':18} {'server':6} {'CPU %/attendee':>15} {'of it system':>13} {'MiB/attendee':>13} {'rate':>6} {'missing':>8}"
           f" {'heard dB':>9} {'bytes':>6} {'generator %':>12}")  # fmt: skip
     for attendees, talkers in cases:
         results: dict[str, list[dict[str, float]]] = {"janus": [], "ours": []}
@@ -445,13 +449,13 @@ def compare(cases: list[tuple[int, int]], rounds: int, seconds: float) -> None:
         }
         for name, row in median.items():
             print(
-                f"{attendees:9},{talkers:<8} {name:6} {row['cpu']:15.3f} {row['memory']:13.2f} {row['rate']:6.1f} "
+                f"{attendees:9},{talkers:<8} {name:6} {row['cpu']:15.3f} {row['system']:13.3f} {row['memory']:13.2f} {row['rate']:6.1f} "
                 f"{row['missing']:8.0f} {-row['heard']:9.1f} {row['bytes']:6.0f} {row['generator']:12.1f}",
                 flush=True,
             )
         ratio = median["ours"]["cpu"] / median["janus"]["cpu"]
         memory = median["ours"]["memory"] / max(median["janus"]["memory"], 1e-3)
-        print(f"{'':18} ratio  {ratio:15.3f} {memory:13.2f}", flush=True)
+        print(f"{'':18} ratio  {ratio:15.3f} {'':13} {memory:13.2f}", flush=True)
 
 
 def compare_latency(seconds: float) -> None:
