@@ -7,23 +7,23 @@ again. An attendee is present from its JOIN on, as there is no media that it cou
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
 from chime_messaging.ids import CONTENT_SUFFIX
 from chime_messaging.meeting_events import DataMessage
-from chime_messaging.protocol import signal_frames
 from chime_messaging.protocol.data_messages import MeetingThrottle, TokenBucket, Verdict
 from chime_messaging.protocol.session_status import ATTENDEE_UNAVAILABLE, MEETING_ENDED
 from chime_messaging.server.attendee_socket import AttendeeSocket, Opening
 from chime_messaging.server.kept_messages import Author, KeptMessages
-from chime_messaging.server.media import ALL_CODECS, AttendeeMedia, MediaService, MeetingMedia
+from chime_messaging.server.lingering_media import LingeringMedia
+from chime_messaging.server.media import ALL_CODECS, MediaService, MeetingMedia
 from chime_messaging.server.meeting_frames import MeetingFrames
-from chime_messaging.server.meeting_index import IndexView, index_view
+from chime_messaging.server.meeting_index import index_frames, index_view, view_of
 from chime_messaging.server.meeting_roster import Presence, Roster
 from chime_messaging.server.party import Capabilities, Party
-from chime_messaging.server.turn import Kind, Turn, View
+from chime_messaging.server.turn import Kind, Turn
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 JOINED_ELSEWHERE = 4409
@@ -75,7 +75,7 @@ class LiveMeeting:
         self._announced = 0
         self._is_index_old = False
         self._arriving: dict[str, Presence[AttendeeSocket]] = {}
-        self._lingering: dict[str, AttendeeMedia] = {}
+        self._lingering = LingeringMedia()
         self.media: MeetingMedia | None = media.meeting(self) if media is not None and primary is None else None
         """Of a meeting that is no replica, on a server with media."""
         if primary is not None:
@@ -109,6 +109,10 @@ class LiveMeeting:
         """Let an attendee in, in place of whoever has its id; the JOIN is answered before this returns."""
         stage = self.stage
         stage.demote(socket)
+        if socket.media is not None:
+            # It joins again on the same socket.
+            socket.media.close()
+            socket.media = None
         # Who was here before stays, whether its audio has come back yet or not.
         waits = self.media is not None and socket.brings_media
         presence = self._enter(socket, socket.attendee_id, socket.external_user_id, waits=waits)
@@ -127,14 +131,14 @@ class LiveMeeting:
             stage._announce_index()
         if media is not None and socket.brings_media:
             socket.media = media.join(socket, socket.party)
-        stage.turn.enter(socket, stage._view(socket))
+        stage.turn.enter(socket, view_of(socket, media))
 
     def leave(self, socket: AttendeeSocket) -> None:
         """An attendee has left."""
         if socket in self.sockets:
             self.stage.demote(socket)
             self._detach(socket)
-            self._let_go(socket.attendee_id)
+            self._lingering.let_go(socket.attendee_id)
             presence = self.roster.find(socket.attendee_id)
             if presence is not None and presence.socket is socket:
                 self.tell(self.roster.leave(presence))
@@ -147,11 +151,10 @@ class LiveMeeting:
         self.stage.demote(socket, dropped=True)
         media, socket.media = socket.media, None
         self._detach(socket)
-        if media is not None:
-            self._linger(socket.attendee_id, media)
+        self._lingering.keep(socket.attendee_id, media)
         presence = self.roster.find(socket.attendee_id)
         if presence is None or presence.socket is not socket:
-            self._let_go(socket.attendee_id)
+            self._lingering.let_go(socket.attendee_id)
             return None
         presence.socket = None
         return presence
@@ -159,7 +162,7 @@ class LiveMeeting:
     def drop(self, presence: Presence[AttendeeSocket]) -> None:
         """An attendee who was expected back has not come."""
         if presence.socket is None:
-            self._let_go(presence.attendee_id)
+            self._lingering.let_go(presence.attendee_id)
             self.tell(self.roster.leave(presence, dropped=True))
 
     def mute(self, socket: AttendeeSocket, muted: bool) -> None:
@@ -174,7 +177,7 @@ class LiveMeeting:
 
     def remove(self, attendee_id: str) -> None:
         """An attendee was deleted."""
-        self._let_go(attendee_id)
+        self._lingering.let_go(attendee_id)
         presence = self._find(attendee_id)
         if presence is None:
             return
@@ -204,8 +207,7 @@ class LiveMeeting:
 
     def close(self) -> None:
         """Stop what media there is: the meeting is not live any more."""
-        for attendee_id in tuple(self._lingering):
-            self._let_go(attendee_id)
+        self._lingering.close()
         if self.media is not None:
             self.media.close()
 
@@ -241,7 +243,7 @@ class LiveMeeting:
         socket.party = party
         if socket.media is not None:
             socket.media.change(party)
-        self.turn.review(socket, self._view(socket))
+        self.turn.review(socket, view_of(socket, self.media))
         self._announce_index()
 
     # Media
@@ -262,7 +264,7 @@ class LiveMeeting:
             del self._arriving[presence.attendee_id]
             self.tell(self.roster.enter(presence))
         if presence is not None:
-            self._let_go(presence.attendee_id)
+            self._lingering.let_go(presence.attendee_id)
 
     def vanish(self, socket: AttendeeSocket) -> None:
         """Nothing came from an attendee for long."""
@@ -285,18 +287,6 @@ class LiveMeeting:
         """Give the number of an attendee's audio stream."""
         presence = self.roster.find(attendee_id)
         return presence.stream_id if presence is not None else None
-
-    def _linger(self, attendee_id: str, media: AttendeeMedia) -> None:
-        """Let media go on whose signalling is lost: mostly that comes back before anybody hears a gap."""
-        self._let_go(attendee_id)
-        self._lingering[attendee_id] = media
-        media.linger()
-
-    def _let_go(self, attendee_id: str) -> None:
-        """End media that lingers."""
-        media = self._lingering.pop(attendee_id, None)
-        if media is not None:
-            media.close()
 
     # Data messages
 
@@ -355,29 +345,12 @@ class LiveMeeting:
     def _announce_index(self) -> None:
         """Queue an INDEX for everybody, encoded once for all who see the same."""
         self._announced, self._is_index_old = self.participants, False
-        media = self.media
-        codecs, sources = (media.codecs, media.sources) if media is not None else (ALL_CODECS, ())
-        if media is not None:
+        if self.media is not None:
             for socket in self.turn.sockets:
-                self.turn.review(socket, self._view(cast("AttendeeSocket", socket)))
-        views = {kind for view in self.turn.views for kind in view if isinstance(kind, IndexView)}
-        for view in views:
-            frame = signal_frames.index(
-                participants=self._announced,
-                at_capacity=view.at_capacity,
-                sources=view.select(sources),
-                codecs=codecs,
-            )
+                self.turn.review(socket, view_of(cast("AttendeeSocket", socket), self.media))
+        for view, frame in index_frames(self.turn.views, self._announced, self.media):
             self.turn.add(self._frames.encode(frame), view)
         self._wake(self, False)
-
-    def _view(self, socket: AttendeeSocket) -> View:
-        kinds: set[Hashable] = {Kind.DATA, index_view(socket.party, self.media)}
-        if socket.wants_roster:
-            kinds.add(Kind.ROSTER)
-        if socket.media is not None:
-            kinds.add(Kind.MEDIA)
-        return frozenset(kinds)
 
     # Inside
 
@@ -414,8 +387,8 @@ class LiveMeeting:
             return
         media, socket.media = socket.media, None
         self._detach(socket)
-        if same_session and media is not None:
-            self._linger(socket.attendee_id, media)
+        if same_session:
+            self._lingering.keep(socket.attendee_id, media)
         elif media is not None:
             media.close()
         if same_session:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from chime_messaging.ids import CONTENT_SUFFIX
 from chime_messaging.meeting_events import VideoSource
+from chime_messaging.protocol import signal_frames
+from chime_messaging.server.attendee_socket import AttendeeSocket
+from chime_messaging.server.media import ALL_CODECS, MeetingMedia
 from chime_messaging.server.party import Party
-
-if TYPE_CHECKING:
-    from chime_messaging.server.media import MeetingMedia
+from chime_messaging.server.turn import Kind, View
+from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,34 @@ def index_view(party: Party, media: MeetingMedia | None) -> IndexView:
         party.sees(""),
         party.sees(CONTENT_SUFFIX),
     )
+
+
+def view_of(socket: AttendeeSocket, media: MeetingMedia | None) -> View:
+    """Say what an attendee gets of what its meeting is told."""
+    kinds: set[Hashable] = {Kind.DATA, index_view(socket.party, media)}
+    if socket.wants_roster:
+        kinds.add(Kind.ROSTER)
+    if socket.media is not None:
+        kinds.add(Kind.MEDIA)
+    return frozenset(kinds)
+
+
+def index_frames(
+    views: Iterable[View], participants: int, media: MeetingMedia | None
+) -> Iterator[tuple[IndexView, SignalFrame]]:
+    """Make the INDEX of each view that somebody has."""
+    codecs, sources = (media.codecs, media.sources) if media is not None else (ALL_CODECS, ())
+    wanted = {kind for kinds in views for kind in kinds if isinstance(kind, IndexView)}
+    for view in wanted:
+        yield (
+            view,
+            signal_frames.index(
+                participants=participants,
+                at_capacity=view.at_capacity,
+                sources=view.select(sources),
+                codecs=codecs,
+            ),
+        )
 
 
 _OPEN = IndexView()
