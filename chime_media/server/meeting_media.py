@@ -68,6 +68,7 @@ class NodeMeeting:
         self._care_at = self._rates_at = 0.0
         self._loudest: dict[str, int] = {}
         self._weak: dict[str, int] = {}
+        self._known: set[str] = set()
         self._closed = False
 
     def join(self, socket: AttendeeSocket, party: Party) -> NodeAttendee:
@@ -170,11 +171,14 @@ class NodeMeeting:
         Whoever is left out of a frame with volumes is silent, and of one with signal strengths is well connected.
         """
         loudest, weak = self._listen()
-        if not loudest and not self._loudest and weak == self._weak:
+        present = {key for a in self.attendees if self.stage.stream_id_of(key := a.party.attendee_id) is not None}
+        # Clients know no strength at all of whoever is new, or of anybody when they are, until a frame has strengths.
+        newcomers = present - self._known
+        if not (loudest or self._loudest or newcomers) and weak == self._weak:
             return
         volumes = loudest or dict.fromkeys(list(self._loudest)[:1], SILENT)
-        strengths = weak or dict.fromkeys(self._weak, _GOOD)
-        self._loudest, self._weak = loudest, weak
+        strengths = weak or dict.fromkeys(self._weak or newcomers, _GOOD)
+        self._loudest, self._weak, self._known = loudest, weak, present
         frame = SignalFrame(type=SignalFrame.AUDIO_METADATA)
         for key in volumes | strengths:
             stream_id = self.stage.stream_id_of(key)
