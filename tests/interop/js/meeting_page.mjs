@@ -17,12 +17,18 @@ class Logger extends sdk.NoOpLogger {
   error(text) { report("sdkError", { text: String(text).slice(-400) }); }
 }
 
-// A steady sine; several frequencies are mixed.
+// Sines that swell and fade as a voice does: of a volume that never changes the client believes that nobody speaks.
 function tone(...frequencies) {
   const destination = audioContext.createMediaStreamDestination();
   const gain = audioContext.createGain();
   gain.gain.value = 0.25 / frequencies.length;
   gain.connect(destination);
+  const swell = audioContext.createOscillator();
+  const depth = audioContext.createGain();
+  swell.frequency.value = 2.3;
+  depth.gain.value = gain.gain.value * 0.6;
+  swell.connect(depth).connect(gain.gain);
+  swell.start();
   for (const frequency of frequencies) {
     const oscillator = audioContext.createOscillator();
     oscillator.frequency.value = frequency;
@@ -32,8 +38,9 @@ function tone(...frequencies) {
   return destination.stream;
 }
 
-// A field of one colour over which a white bar moves, so that frozen pictures are told from live ones.
-function card(colour, width, height) {
+// A field of one colour over which a white bar moves, so that frozen pictures are told from live ones. A busy one changes
+// everywhere in every frame, so that it costs what its size allows.
+function card(colour, width, height, busy = false) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
@@ -41,6 +48,10 @@ function card(colour, width, height) {
   const draw = () => {
     context.fillStyle = colour;
     context.fillRect(0, 0, width, height);
+    for (let spot = 0; busy && spot < 1500; spot++) {
+      context.fillStyle = spot % 2 ? "rgb(255 255 255 / 10%)" : "rgb(0 0 0 / 10%)";
+      context.fillRect(Math.random() * width, Math.random() * height, 12, 12);
+    }
     context.fillStyle = "white";
     context.fillRect((frame++ * 8) % width, 0, 16, height / 20);
   };
@@ -195,8 +206,8 @@ class Attendee {
     return found && { tileId: Number(found[0]), ...found[1] };
   }
 
-  async show(colour, width = 640, height = 360) {
-    this.card = card(colour, width, height);
+  async show(colour, width = 640, height = 360, busy = false) {
+    this.card = card(colour, width, height, busy);
     await this.audioVideo.startVideoInput(this.card);
     return this.audioVideo.startLocalVideoTile();
   }

@@ -100,7 +100,7 @@ class MeetingPage:
         """The end of what happened in the page, for messages of failures."""
         log = self.page.evaluate("() => attendee.log.slice(-25)")
         lines = [", ".join(f"{key}={value}" for key, value in entry.items()) for entry in log]
-        return "\n  ".join([*lines, *self.console[-5:]])
+        return "\n  ".join([*lines, str(self.roster()), *self.console[-5:]])
 
     # Sound.
 

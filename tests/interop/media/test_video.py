@@ -68,7 +68,7 @@ def test_a_viewer_gets_the_layer_that_fits_its_tile(enter: Enter, meeting: Media
     alice = enter(meeting, "alice", 700, simulcast=True)
     bob = enter(meeting, "bob", 1900, priority=True)
     carol = enter(meeting, "carol", 3100, priority=True)
-    alice.call("show", css(RED), 1280, 720)
+    alice.call("show", css(RED), 1280, 720, True)
     for page, size in ((bob, "High"), (carol, "Low")):
         page.wait("id => attendee.sources?.includes(id)", alice.id, "source")
         page.call("prefer", alice.id, size)
