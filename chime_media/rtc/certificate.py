@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from chime_messaging.errors import ConfigurationError
 
-VALIDITY = timedelta(days=30)
+VALIDITY = timedelta(days=365)
 _BACKDATED = timedelta(days=1)
 
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,6 +32,7 @@ CONNECT_TIMEOUT = 15.0
 CONSENT_INTERVAL = 2.5
 CONSENT_TIMEOUT = 30.0
 _MAX_UNSENT = 256 * 1024
+_BUFFER_BYTES = 1024 * 1024
 
 
 class ClientTransport(SecureTransport):
@@ -262,6 +264,8 @@ class _Connection(ice.Connection):
             except OSError as error:
                 log.debug("cannot use %s: %s", address, error)
                 continue
+            # A key frame comes as a burst. The system may grant less.
+            path.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             host, port = path.transport.get_extra_info("sockname")[:2]
             foundation = candidate_foundation("host", "udp", host)
             priority = candidate_priority(1, "host")

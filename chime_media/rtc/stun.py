@@ -75,7 +75,9 @@ class ConnectivityCheck:
         """The answer to a check that came from `address`."""
         if self.has_role_conflict:
             return self._respond(stun.Class.ERROR, {"ERROR-CODE": _ROLE_CONFLICT}, pwd)
-        return self._respond(stun.Class.RESPONSE, {"XOR-MAPPED-ADDRESS": address}, pwd)
+        # What comes over IPv4 to a socket of both families has an IPv6 address to the system alone.
+        seen = (address[0].removeprefix("::ffff:") if "." in address[0] else address[0], address[1])
+        return self._respond(stun.Class.RESPONSE, {"XOR-MAPPED-ADDRESS": seen}, pwd)
 
     def _respond(self, kind: stun.Class, attributes: dict[str, object], pwd: str) -> bytes:
         response = stun.Message(stun.Method.BINDING, kind, self._message.transaction_id, attributes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 import struct
 import time
@@ -22,7 +23,11 @@ log = logging.getLogger(__name__)
 Address = tuple[str, int]
 
 _MAX_UNSENT = 256 * 1024
+_BUFFER_BYTES = 1024 * 1024
 _DELETE_TIMEOUT = 1.0
+_RENEWAL_RETRY = 20.0
+CHANNEL_RENEWAL = 240.0
+"""Seconds after which a channel is bound anew: before the five minutes are over that the permission to send lasts."""
 _CHANNEL_HEADER = struct.Struct("!HH")
 
 
@@ -62,6 +67,7 @@ class _Client(turn.TurnClientMixin):
     """What the clients of both kinds of relay add: sending at once, and deafness to broken packets."""
 
     transport: Any
+    renewal: asyncio.Task[None] | None = None
 
     def datagram_received(self, data: bytes | str, addr: Address) -> None:
         """Take what the relay sent."""
@@ -73,13 +79,21 @@ class _Client(turn.TurnClientMixin):
     def send_now(self, datagram: bytes, peer: Address) -> bool:
         """Send through a channel that is bound; False if there is none, or too much waits to be sent."""
         channel = self.peer_to_channel.get(peer)
-        # The library keeps its channels by wall-clock time.
-        if channel is None or time.time() > self.channel_refresh_at[channel]:
+        transport = self.transport
+        if channel is None or transport.is_closing() or transport.get_write_buffer_size() > _MAX_UNSENT:
             return False
-        if self.transport.is_closing() or self.transport.get_write_buffer_size() > _MAX_UNSENT:
-            return False
+        now = time.time()  # The library keeps its channels by wall-clock time.
+        if now > self.channel_refresh_at[channel]:
+            # The old binding goes on for minutes; what is sent meanwhile need not wait for the new one.
+            self.channel_refresh_at[channel] = now + _RENEWAL_RETRY
+            self.renewal = asyncio.get_running_loop().create_task(self._renew(channel, peer))
         self._send(_CHANNEL_HEADER.pack(channel, len(datagram)) + datagram)
         return True
+
+    async def _renew(self, channel: int, peer: Address) -> None:
+        with contextlib.suppress(TransactionError, ConnectionError):
+            await self.channel_bind(channel, peer)
+            self.channel_refresh_at[channel] = time.time() + self.channel_refresh_time
 
 
 class _UdpClient(_Client, turn.TurnClientUdpProtocol):
@@ -131,13 +145,7 @@ class RelayTransport:
 
     def send_now(self, datagram: bytes, peer: Address) -> bool:
         """Send if that needs no waiting; False if it does."""
-        if self._client.send_now(datagram, peer):
-            return True
-        if self._client.peer_to_channel.get(peer) is None or self._client.transport.get_write_buffer_size():
-            return False
-        # The channel's binding has to be renewed; the packet goes after that.
-        self.sendto(datagram, peer)
-        return True
+        return self._client.send_now(datagram, peer)
 
     def is_closing(self) -> bool:
         """Whether it was closed or lost."""
@@ -153,8 +161,9 @@ class RelayTransport:
             self._closing = asyncio.get_running_loop().create_task(self._delete())
 
     async def _delete(self) -> None:
-        for task in self._sending:
-            task.cancel()
+        for task in (*self._sending, self._client.renewal):
+            if task is not None:
+                task.cancel()
         try:
             # The relay frees the address by itself some minutes later.
             async with asyncio.timeout(_DELETE_TIMEOUT):
@@ -171,7 +180,13 @@ class RelayTransport:
 
 
 async def allocate(
-    uri: TurnUri, username: str, password: str, *, timeout: float, tls: ssl.SSLContext | None = None
+    uri: TurnUri,
+    username: str,
+    password: str,
+    *,
+    timeout: float,
+    tls: ssl.SSLContext | None = None,
+    channel_renewal: float = CHANNEL_RENEWAL,
 ) -> RelayTransport:
     """Get an address on a relay.
 
@@ -186,7 +201,7 @@ async def allocate(
         "username": username,
         "password": password,
         "lifetime": turn.DEFAULT_ALLOCATION_LIFETIME,
-        "channel_refresh_time": turn.DEFAULT_CHANNEL_REFRESH_TIME,
+        "channel_refresh_time": channel_renewal,
     }
     client: _UdpClient | _TcpClient
     transport: asyncio.DatagramTransport | asyncio.Transport | None = None
@@ -196,6 +211,7 @@ async def allocate(
                 transport, client = await loop.create_datagram_endpoint(
                     lambda: _UdpClient(**parameters), remote_addr=(uri.host, uri.port)
                 )
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             else:
                 context = (tls or ssl.create_default_context()) if uri.secure else None
                 transport, client = await loop.create_connection(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from chime_media.rtc.dtls import Setup
 from chime_media.rtc.secure_transport import SecureTransport
 from chime_media.rtc.stun import ConnectivityCheck, IceCredentials, is_stun
 from chime_media.rtc.transport import MediaReceiver
+from chime_media.server.datagram_batch import DatagramBatch
 from chime_media.wire.sdp import TransportDescription
 from chime_messaging.errors import ConfigurationError
 
@@ -150,6 +151,7 @@ class MediaPort:
         self.port: int = sock.getsockname()[1]
         self.candidates = _candidates(advertised, self.port)
         self._socket = sock
+        self._outgoing = DatagramBatch(sock)
         self._by_ufrag: dict[str, NodeTransport] = {}
         self._by_address: dict[Address, NodeTransport] = {}
         self._closed = False
@@ -230,12 +232,8 @@ class MediaPort:
         return list(self._by_ufrag.values())
 
     def sendto(self, datagram: bytes, address: Address) -> bool:
-        """Send a datagram; False if the system did not take it."""
-        try:
-            self._socket.sendto(datagram, address)
-        except OSError:
-            return False
-        return True
+        """Send a datagram; False if the system did not take it. During a wake-up it waits for the end of it."""
+        return self._outgoing.send(datagram, address)
 
     def close(self) -> None:
         """Close the connections of all peers and the port; harmless when closed."""
@@ -260,6 +258,17 @@ class MediaPort:
         receive = self._socket.recvfrom
         peers = self._by_address
         now = self.loop.time()
+        # What one wake-up sends goes out together: see DatagramBatch.
+        self._outgoing.holding = True
+        try:
+            self._receive(receive, peers, now)
+        finally:
+            self._outgoing.holding = False
+            self._outgoing.flush()
+
+    def _receive(
+        self, receive: Callable[[int], tuple[bytes, Address]], peers: dict[Address, NodeTransport], now: float
+    ) -> None:
         for _ in range(_DATAGRAMS_PER_WAKE_UP):
             try:
                 datagram, address = receive(_MAX_DATAGRAM)

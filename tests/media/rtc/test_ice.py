@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
+import uvloop
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from aiortc.rtcicetransport import RTCIceGatherer, RTCIceParameters, RTCIceTransport
+from aiortc.sdp import candidate_from_sdp
 
 from chime_media.rtc.ice import ClientTransport
 from chime_media.rtc.stun import IceCredentials
@@ -219,3 +225,75 @@ async def test_one_who_never_connects_is_forgotten() -> None:
         await received.until(lambda: received.closed is not None)
         assert received.closed == "the peer never connected"
         assert port.transports == []
+
+
+async def test_garbage_sent_to_the_client_is_discarded(port: MediaPort) -> None:
+    made = await call(port)
+    place = made.node.address
+    assert place is not None
+    chance = random.Random(4)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for number in range(600):
+            noise = chance.randbytes(chance.randrange(120))
+            if number % 3 == 0:
+                noise = b"\x00\x01" + len(noise).to_bytes(2, "big") + b"\x21\x12\xa4\x42" + bytes(12) + noise
+            stranger.sendto(noise, place)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        # The socket's buffer may have been full.
+        with talking(made.node):
+            await made.heard.until(lambda: bool(made.heard.rtp))
+    assert set(made.heard.payloads) == {b"voice"}
+    await made.client.aclose()
+
+
+async def test_aiortc_connects_with_the_port_through_its_own_ice(port: MediaPort) -> None:
+    gatherer = RTCIceGatherer()
+    await gatherer.gather()
+    ice = RTCIceTransport(gatherer)
+    certificate = RTCCertificate.generateCertificate()
+    dtls = RTCDtlsTransport(ice, [certificate])
+    theirs = dtls.getLocalParameters().fingerprints[0]
+    received = Listener()
+    node = port.add(f"{theirs.algorithm} {theirs.value}", "passive", received)
+    ice._connection.ice_controlling = True
+    for text in node.candidates:
+        await ice.addRemoteCandidate(candidate_from_sdp(text.removeprefix("candidate:")))
+    await ice.addRemoteCandidate(None)
+    await ice.start(RTCIceParameters(node.ufrag, node.pwd))
+    dtls._set_role("client")
+    await dtls.start(RTCDtlsParameters([RTCDtlsFingerprint(*node.fingerprint.split())]))
+    await received.until(lambda: received.connected)
+    await dtls._send_rtp(packet(5))
+    await received.until(lambda: len(received.rtp) == 1)
+    assert received.rtp == [packet(5)]
+    await dtls.stop()
+    await ice.stop()
+    await received.until(lambda: received.closed is not None)
+
+
+def test_both_sides_run_on_uvloop() -> None:
+    async def scenario() -> tuple[list[bytes], list[bytes]]:
+        async with await MediaPort.open() as port:
+            made = await call(port)
+            made.client.send_rtp(packet(1, b"up"))
+            made.node.send_rtp(packet(1, b"down"))
+            await made.heard.until(lambda: len(made.heard.rtp) == 1)
+            await made.received.until(lambda: len(made.received.rtp) == 1)
+            await made.client.aclose()
+            return made.received.payloads, made.heard.payloads
+
+    assert uvloop.run(scenario()) == ([b"up"], [b"down"])
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+async def test_the_port_may_be_one_of_ipv6_or_of_both_families(host: str) -> None:
+    address = "::1" if host == "::1" else "127.0.0.1"
+    async with await MediaPort.open(host, advertised=[address]) as port:
+        client = await ClientTransport.gather(addresses=[address])
+        received = Listener()
+        node = port.add(client.fingerprint, "passive", received)
+        await client.connect(node.description, Listener())
+        client.send_rtp(packet(1))
+        await received.until(lambda: len(received.rtp) == 1)
+        await client.aclose()

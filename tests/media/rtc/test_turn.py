@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from chime_media.rtc.ice import ClientTransport
-from chime_media.rtc.turn import TurnUri
+from chime_media.rtc.turn import TurnUri, allocate
 from chime_media.server.media_port import MediaPort
 from chime_media.testing.impairments import Impairment, UdpProxy
 from chime_messaging.errors import ConfigurationError, ConnectError
@@ -125,6 +126,46 @@ async def test_media_goes_on_over_a_relay_that_loses_packets(relay: Relay) -> No
             await heard.until(lambda: len(heard.rtp) > 50)
             await received.until(lambda: len(received.rtp) > 50)
         await client.aclose()
+
+
+async def test_a_relay_that_takes_nothing_any_more_costs_packets_and_not_memory(relay: Relay) -> None:
+    async with await MediaPort.open() as port:
+        client = await ClientTransport.gather(relay.credentials(relay.tcp))
+        received = Listener()
+        node = port.add(client.fingerprint, "passive", received)
+        await client.connect(node.description, Listener())
+        relay.process.send_signal(signal.SIGSTOP)
+        for number in range(20_000):
+            client.send_rtp(packet(number, bytes(1000)))
+        assert client.counters.dropped > 5000
+        relay.process.send_signal(signal.SIGCONT)
+        await received.until(lambda: len(received.rtp) > 100)
+        await client.aclose()
+
+
+async def test_media_goes_on_while_a_channel_is_bound_anew(relay: Relay) -> None:
+    uri = TurnUri.parse(relay.udp)
+    given = relay.credentials(relay.udp)
+    path = await allocate(uri, given.username, given.password, timeout=5, channel_renewal=0.0)
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    class Echo(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            heard.put_nowait(data)
+
+    peer, _ = await asyncio.get_running_loop().create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+    place: tuple[str, int] = peer.get_extra_info("sockname")
+    path.use(asyncio.DatagramProtocol())
+    assert not path.send_now(b"no channel yet", place)
+    path.sendto(b"first", place)
+    async with asyncio.timeout(5):
+        assert await heard.get() == b"first"
+        for number in range(50):
+            assert path.send_now(b"%d" % number, place)
+            assert await heard.get() == b"%d" % number
+    path.close()
+    peer.close()
+    assert not path.send_now(b"closed", place) or path.is_closing()
 
 
 @pytest.mark.parametrize(
