@@ -316,7 +316,8 @@ class _Connection(ice.Connection):
             if pair is None:
                 return
             try:
-                await self._request(pair, self.build_request(pair, nominate=False))
+                # Nominated anew each time: whoever sees us at another address by now knows that we mean it.
+                await self._request(pair, self.build_request(pair, nominate=True))
             except TransactionError:
                 if self._loop.time() - agreed >= self._consent_timeout:
                     self._over("the peer no longer answers")

@@ -31,11 +31,11 @@ CONNECT_TIMEOUT = 30.0
 SILENCE_TIMEOUT = 15.0
 _BUFFER_BYTES = 4 * 1024 * 1024
 _MAX_DATAGRAM = 2048
-_DATAGRAMS_PER_WAKE_UP = 128
+_DATAGRAMS_PER_WAKE_UP = 32
 _MAX_ADDRESSES = 8
 _SWEEP_INTERVAL = 1.0
 _HOST_PRIORITY = 1694498815
-_QUIET_ADDRESS = 2.0
+_QUIET_ADDRESS = 8.0
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class NodeTransport(SecureTransport):
         self._receiver = receiver
         self._rtp_received = receiver.rtp_received
         self._rtcp_received = receiver.rtcp_received
-        self._sendto = port.sendto
+        self._sendto = port.socket.sendto
 
     @property
     def candidates(self) -> list[str]:
@@ -92,7 +92,7 @@ class NodeTransport(SecureTransport):
         """Answer a check that is authentic, and learn from it where the peer is."""
         self._counters.stun_received += 1
         self._counters.last_received = now
-        self._sendto(check.answer(address, self.pwd), address)
+        self._port.sendto(check.answer(address, self.pwd), address)
         self._counters.stun_sent += 1
         if check.has_role_conflict:
             return
@@ -115,11 +115,20 @@ class NodeTransport(SecureTransport):
             self._end("the peer fell silent")
 
     def _should_move(self, check: ConnectivityCheck, now: float) -> bool:
-        # Nominated, or the old address is not even kept alive any more: a peer whose network changed.
+        # Nominated, or the old address is not even kept alive any more: a peer whose network changed. Browsers check
+        # the path in use every 2.5 s and now and then others, too, that they do not mean to use.
         return check.nominates or now - self.addresses.get(self.address or ("", 0), 0.0) > _QUIET_ADDRESS
 
     def _transmit(self, datagram: bytes) -> bool:
-        return self.address is not None and self._sendto(datagram, self.address)
+        address = self.address
+        if address is None:
+            return False
+        try:
+            self._sendto(datagram, address)
+        except OSError:
+            # The system's buffer is full, as a rule.
+            return False
+        return True
 
     def _release(self) -> None:
         self._port.remove(self)
@@ -129,6 +138,7 @@ class MediaPort:
     """A UDP port that any number of attendees connect to. Open it with `await MediaPort.open(...)`.
 
     Attributes:
+        socket: Where all of it comes and goes.
         certificate: By which all attendees know the node.
         counters: What came that was nobody's.
         candidates: Values of SDP's candidate attributes.
@@ -150,7 +160,7 @@ class MediaPort:
         self.silence_timeout = silence_timeout
         self.port: int = sock.getsockname()[1]
         self.candidates = _candidates(advertised, self.port)
-        self._socket = sock
+        self.socket = sock
         self._outgoing = DatagramBatch(sock)
         self._by_ufrag: dict[str, NodeTransport] = {}
         self._by_address: dict[Address, NodeTransport] = {}
@@ -243,8 +253,8 @@ class MediaPort:
             transport.close()
         self._closed = True
         self._sweep_timer.cancel()
-        self.loop.remove_reader(self._socket.fileno())
-        self._socket.close()
+        self.loop.remove_reader(self.socket.fileno())
+        self.socket.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -255,7 +265,7 @@ class MediaPort:
         self.close()
 
     def _readable(self) -> None:
-        receive = self._socket.recvfrom
+        receive = self.socket.recvfrom
         peers = self._by_address
         now = self.loop.time()
         # What one wake-up sends goes out together: see DatagramBatch.
