@@ -13,9 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from chime_media.server.node import MediaNode
+from chime_media.server.local_server import LocalMeetingServer
 from chime_messaging.server.configuration import ServerConfiguration
-from chime_messaging.server.local_server import LocalServer
 from tests.interop.conftest import JS, require
 from tests.interop.media.blank_page import blank_page
 from tests.interop.media.cut_proxy import CutProxy
@@ -32,7 +31,7 @@ FLAGS = [
 class MediaMeeting:
     """One meeting on a server with media."""
 
-    server: LocalServer
+    server: LocalMeetingServer
     meeting: dict[str, Any]
     proxy: CutProxy | None = None
     """Stands between the pages and the server's sockets, if the test wants to cut them."""
@@ -66,7 +65,7 @@ class MediaMeeting:
         return MediaMeeting(self.server, self.meeting | {"MediaPlacement": placement}, proxy)
 
 
-def create_media_meeting(server: LocalServer, **settings: Any) -> MediaMeeting:
+def create_media_meeting(server: LocalMeetingServer, **settings: Any) -> MediaMeeting:
     """Make a meeting."""
     api = server.client("chime-sdk-meetings")
     made = api.create_meeting(
@@ -76,19 +75,19 @@ def create_media_meeting(server: LocalServer, **settings: Any) -> MediaMeeting:
 
 
 @pytest.fixture(scope="package")
-def media_server() -> Iterator[LocalServer]:
+def media_server() -> Iterator[LocalMeetingServer]:
     """The server of all tests that do not restart it."""
-    with LocalServer(ServerConfiguration(port=0, quotas=False, media=MediaNode)) as server:
+    with LocalMeetingServer(ServerConfiguration(port=0, quotas=False)) as server:
         yield server
 
 
 @pytest.fixture
-def meeting(media_server: LocalServer) -> MediaMeeting:
+def meeting(media_server: LocalMeetingServer) -> MediaMeeting:
     return create_media_meeting(media_server)
 
 
 @pytest.fixture
-def cut_proxy(media_server: LocalServer) -> Iterator[CutProxy]:
+def cut_proxy(media_server: LocalMeetingServer) -> Iterator[CutProxy]:
     """A way to the server that can be cut."""
     with CutProxy(media_server.port) as proxy:
         yield proxy
