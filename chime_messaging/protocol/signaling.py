@@ -79,6 +79,7 @@ class SignalingClientProtocol(SignalingLife):
         leave_timeout: Seconds from LEAVE to LEAVE_ACK.
         ping_interval: Seconds between two pings.
         max_missed_pongs: Pings in a row that may go unanswered; then the connection counts as lost.
+        settles_by_index: Whether the first INDEX establishes the session; if not, `settle` has to be called.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class SignalingClientProtocol(SignalingLife):
         leave_timeout: float = 2.0,
         ping_interval: float = 10.0,
         max_missed_pongs: int = 4,
+        settles_by_index: bool = True,
     ) -> None:
         super().__init__(backoff or Backoff(), reconnect_timeout)
         self.attendee_id = attendee_id
@@ -102,6 +104,7 @@ class SignalingClientProtocol(SignalingLife):
         self._leave_timeout = leave_timeout
         self._pings = PingPong(ping_interval)
         self._max_missed_pongs = max_missed_pongs
+        self._settles_by_index = settles_by_index
         self._roster = Roster(attendee_id)
         self._outgoing: list[bytes] = []
         self._handlers: Mapping[int, Callable[[SignalFrame, float, float], list[Event]]] = {
@@ -328,8 +331,8 @@ class SignalingClientProtocol(SignalingLife):
         events: list[Event] = []
         if self.state is State.JOINING:
             self._move(Signal.INDEX)
-            self._tries.reset()
-            self._waits = 0
+            if self._settles_by_index:
+                self.settle()
             events.append(MeetingSessionStarted(self.attendee_id, reconnected=self._was_joined))
             self._was_joined = True
         return [*events, read_index(frame)]

@@ -61,6 +61,20 @@ class SignalingLife:
             return []
         return self._end(status, error)
 
+    def settle(self) -> None:
+        """Say that the session is established: waits and the deadline of the tries start over with the next loss."""
+        self._tries.reset()
+        self._waits = 0
+
+    def break_off(self, status: MeetingSessionStatusCode, now: float, jitter: float, reason: str) -> list[Event]:
+        """Say that the session cannot go on as it is, though its connection may be fine: media failed, for example.
+
+        Harmless while it is not connected. What follows is what the status says, as if the service had told it.
+        """
+        if self.state not in (State.JOINING, State.JOINED):
+            return []
+        return self._take_status(status, now, jitter, reason)
+
     def require_joined(self) -> None:
         """Check that the session is JOINED.
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 import anyio
 from anyio.abc import TaskGroup
@@ -43,6 +43,7 @@ from chime_messaging.meeting_events import (
 )
 from chime_messaging.observers.hub import EventHub
 from chime_messaging.observers.meeting_observer import MEETING_SESSION
+from chime_messaging.observers.observer import Vocabulary
 from chime_messaging.observers.subscription import DEFAULT_SIZE, Policy, Subscription
 from chime_messaging.protocol.data_messages import (
     SeenDataMessages,
@@ -85,6 +86,8 @@ class DataMessageSession:
         clock: Gives seconds since the epoch.
     """
 
+    _vocabulary: ClassVar[Vocabulary] = MEETING_SESSION
+
     def __init__(
         self,
         configuration: MeetingSessionConfiguration,
@@ -94,11 +97,9 @@ class DataMessageSession:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.configuration = configuration
-        self.hub = EventHub(vocabulary=MEETING_SESSION)
+        self.hub = EventHub(vocabulary=self._vocabulary)
         """Where the session's events are told; `on`, `events`, `add_observer` and `wait_for` are its."""
-        self._signaling = SignalingSession(
-            configuration, self._received, self._work, self.hub, connector=connector, rng=rng, clock=clock
-        )
+        self._signaling = self._make_signaling(connector, rng, clock)
         self._seen = SeenDataMessages()
         self._subscriptions: dict[str, list[Subscription]] = {}
         self._sending = Sending(configuration, self._signaling, rng)
@@ -115,6 +116,13 @@ class DataMessageSession:
         self.remove_observer = self.hub.remove_observer
         self.wait_for = self.hub.wait_for
         """Wait for one event: ``await session.wait_for(AttendeeJoined, where=..., timeout=5)``."""
+
+    def _make_signaling(
+        self, connector: Connector | None, rng: Callable[[], float], clock: Callable[[], float]
+    ) -> SignalingSession:
+        return SignalingSession(
+            self.configuration, self._received, self._work, self.hub, connector=connector, rng=rng, clock=clock
+        )
 
     # What it is
 

@@ -30,11 +30,12 @@ from chime_messaging.meeting_events import (
     DataMessageReceived,
     MeetingReconnectScheduled,
     MeetingSessionStarted,
+    MeetingSessionStatusCode,
     MeetingSessionStopped,
 )
 from chime_messaging.observers.hub import EventHub
 from chime_messaging.protocol.reconnect import Backoff
-from chime_messaging.protocol.signal_frames import ClientDetails, JoinOptions
+from chime_messaging.protocol.signal_frames import DATA_CLIENT, ClientDetails, JoinOptions
 from chime_messaging.protocol.signaling import SignalingClientProtocol, State
 from chime_messaging.sessions.life import Life
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
@@ -65,6 +66,8 @@ class SignalingSession:
         connector: What opens websockets; made from the configuration by default.
         rng: Gives numbers in [0, 1) for the waits between tries, and the audio session id.
         clock: Gives seconds since the epoch.
+        client_source: What the client calls itself in JOIN; not for `DATA_CLIENT` the session is established only
+            when `settle` is called.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class SignalingSession:
         connector: Connector | None = None,
         rng: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
+        client_source: str = DATA_CLIENT,
     ) -> None:
         self.configuration = configuration
         self.hub = hub
@@ -89,6 +93,7 @@ class SignalingSession:
         )
         self._rng = rng
         self._clock = clock
+        self._client_source = client_source
         self._audio_session_id = int(rng() * 2**32)
         self._protocol: SignalingClientProtocol | None = None
         self._is_stopped_early = False
@@ -136,6 +141,16 @@ class SignalingSession:
         self._tell(protocol.leave(anyio.current_time()))
         self.hub.hurry()
         self._interrupt()
+
+    def settle(self) -> None:
+        """Say that media flows: the session is established."""
+        self.protocol.settle()
+
+    def break_off(self, status: MeetingSessionStatusCode, reason: str) -> None:
+        """Say that media failed: the session reconnects or ends, as the status says. Returns at once."""
+        if self._protocol is not None:
+            self._tell(self._protocol.break_off(status, anyio.current_time(), self._rng(), reason))
+            self._interrupt()
 
     # Writing
 
@@ -205,6 +220,7 @@ class SignalingSession:
             JoinOptions(
                 audio_session_id=self._audio_session_id,
                 client_details=ClientDetails(
+                    client_source=self._client_source,
                     platform_name="python",
                     platform_version=platform.python_version(),
                     chime_sdk_version=chime_messaging.__version__,
@@ -218,6 +234,7 @@ class SignalingSession:
             ),
             reconnect_timeout=configuration.reconnect_timeout,
             join_timeout=configuration.join_timeout,
+            settles_by_index=self._client_source == DATA_CLIENT,
         )
 
     async def _run(self) -> None:

@@ -1,0 +1,372 @@
+"""What runs a meeting session on the media thread: its signalling, the negotiation and the connection for media.
+
+Nothing here waits for the application, and the application waits for nothing here but by `MediaThread.run`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from chime_media.events import MediaConnected
+from chime_media.protocol.offer import Negotiation
+from chime_media.protocol.subscribing import Subscribing, Wish
+from chime_media.rtc.audio_receiver import AudioReceiver
+from chime_media.rtc.audio_sender import AudioFormat, AudioSender
+from chime_media.rtc.ice import ClientTransport
+from chime_media.rtc.media_thread import MediaThread
+from chime_media.rtc.peer import Peer
+from chime_media.wire.sdp import TransportDescription
+from chime_messaging.errors import ChimeError, ConnectTimeoutError, SessionNotEstablishedError
+from chime_messaging.events import Event
+from chime_messaging.meeting_events import (
+    AttendeeJoined,
+    AttendeeLeft,
+    AttendeeMuted,
+    JoinAckReceived,
+    MeetingReconnectScheduled,
+    MeetingSessionStarted,
+    MeetingSessionStatusCode,
+    MeetingSessionStopped,
+    RosterAttendee,
+    SignalFrameReceived,
+)
+from chime_messaging.observers.hub import EventHub
+from chime_messaging.protocol.signal_frames import MEDIA_CLIENT
+from chime_messaging.protocol.signaling import SignalingClientProtocol
+from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
+from chime_messaging.sessions.signaling import SignalingSession
+from chime_messaging.transport.base import Connector
+from chime_messaging.wire.signaling_pb2 import SignalFrame, SubscribeAckFrame
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds from JOIN_ACK until media flows, and for the answer to each offer."""
+CONSENT_TIMEOUT = 15.0
+"""Seconds after which a path that no longer answers counts as lost."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Link:
+    """Media of one signalling connection."""
+
+    ack: JoinAckReceived
+    joined: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    acks: asyncio.Queue[SubscribeAckFrame] = field(default_factory=asyncio.Queue)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    peer: Peer | None = None
+    subscribing: Subscribing | None = None
+
+
+class MeetingEngine:
+    """Runs one session. Made on any thread, then it belongs to the media thread.
+
+    Args:
+        configuration: Which meeting, who and how.
+        audio_format: How sound is encoded.
+        tell: Takes events for the application; called on the media thread, must not wait.
+        connector: What opens websockets.
+        rng: Gives numbers in [0, 1).
+        clock: Gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        configuration: MeetingSessionConfiguration,
+        audio_format: AudioFormat,
+        tell: Callable[[list[Event]], None],
+        *,
+        connector: Connector | None = None,
+        rng: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.configuration = configuration
+        self.sender = AudioSender(audio_format)
+        self.receiver = AudioReceiver(2 if audio_format.stereo else 1)
+        self.reconnects = 0
+        """Times that media was connected again."""
+        self._tell = tell
+        self._connector = connector
+        self._rng = rng
+        self._clock = clock
+        self.attendees: Mapping[str, RosterAttendee] = {}
+        """The roster, by attendee id. Replaced when it changes, so that any thread may read it."""
+        self._thread: MediaThread | None = None
+        self._signaling: SignalingSession | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_to_stop = False
+        self._tasks: TaskGroup | None = None
+        self._link: _Link | None = None
+        self._peer: Peer | None = None
+        self._wish = Wish()
+        self._was_connected = False
+
+    @property
+    def signaling(self) -> SignalingSession:
+        """The signalling connection.
+
+        Raises:
+            SessionNotEstablishedError: before it runs.
+        """
+        if self._signaling is None:
+            raise SessionNotEstablishedError("the session was not entered")
+        return self._signaling
+
+    @property
+    def peer(self) -> Peer | None:
+        """The present connection for media; None before the first and after the last."""
+        return self._peer
+
+    @property
+    def subscribing(self) -> Subscribing | None:
+        """What was asked for over the present signalling connection; None while there is none."""
+        return None if self._link is None else self._link.subscribing
+
+    def prepare(self, thread: MediaThread) -> None:
+        """Make what needs the running loop. Called on the media thread before `run`."""
+        self._thread = thread
+        self._signaling = SignalingSession(
+            self.configuration,
+            self._inspect,
+            self._work,
+            _Outlet(self._tell),
+            connector=self._connector,
+            rng=self._rng,
+            clock=self._clock,
+            client_source=MEDIA_CLIENT,
+        )
+
+    async def run(self) -> None:
+        """Run the session until it is over. Never raises what happened to it: the terminal event tells."""
+        signaling = self.signaling
+        if self._is_to_stop:
+            return
+        try:
+            await signaling.enter()
+        except ChimeError as error:
+            log.debug("the session ended while it was entered: %s", error)
+            return
+        await signaling.life.wait_over()
+        await signaling.life.exit(None, None, None)
+
+    def stop(self) -> None:
+        """Leave the meeting. Returns at once."""
+        self._is_to_stop = True
+        if self._signaling is not None:
+            self._soon(self._signaling.stop)
+
+    # What the application wants
+
+    def want(self, wish: Wish) -> None:
+        """Say which videos are to be sent and received from now on."""
+        self._wish = wish
+        link = self._link
+        if link is not None and link.subscribing is not None:
+            link.subscribing.want(wish)
+            link.changed.set()
+
+    def mute(self, muted: bool) -> None:
+        """Send silence instead of what the source gives, and tell the others; or do so no longer."""
+        if self.sender.muted == muted:
+            return
+        self.sender.muted = muted
+        self.write_soon(lambda protocol, now: protocol.mute(muted, now))
+
+    def break_off(self, status: MeetingSessionStatusCode, reason: str) -> None:
+        """Connect anew, or end the session, as the status says. Returns at once."""
+        self._soon(lambda: self.signaling.break_off(status, reason))
+
+    def write_soon(self, add: Callable[[SignalingClientProtocol, float], None]) -> None:
+        """Write what `add` puts into the protocol, if the session is joined; otherwise it is forgotten."""
+        if self._signaling is not None:
+            self._spawn(self._write(add))
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        """Call something that wants to be called by a task, from wherever this is called."""
+
+        async def work() -> None:
+            call()
+
+        self._spawn(work())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _write(self, add: Callable[[SignalingClientProtocol, float], None]) -> None:
+        try:
+            await self.signaling.write(add)
+        except ChimeError as error:
+            # Whatever is said this way is said again by the next SUBSCRIBE.
+            log.debug("a frame was not written: %s", error)
+
+    # Its life
+
+    async def _work(self) -> None:
+        assert self._thread is not None
+        beat = self._thread.beat
+        beat.add(self._tick)
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
+                await anyio.sleep_forever()
+        finally:
+            self._tasks = None
+            beat.remove(self._tick)
+            self._end()
+
+    def _end(self) -> None:
+        self._unlink()
+        if self._peer is not None:
+            self._peer.close()
+            self._peer = None
+        self.sender.detach()
+        self.receiver.close()
+
+    def _tick(self, now: float, number: int) -> None:
+        peer = self._peer
+        if peer is not None:
+            self.sender.tick(number)
+            peer.tick(now)
+        self.receiver.tick(now)
+
+    def _inspect(self, events: list[Event]) -> list[Event]:
+        """Look at what the connection brought, before the application is told."""
+        for event in events:
+            if isinstance(event, SignalFrameReceived):
+                link = self._link
+                if link is not None and event.frame.type == SignalFrame.SUBSCRIBE_ACK:
+                    link.acks.put_nowait(event.frame.suback)
+            elif isinstance(event, JoinAckReceived):
+                self._unlink()
+                if self._tasks is not None:
+                    self._link = link = _Link(event)
+                    self._tasks.start_soon(self._connect, link)
+            elif isinstance(event, MeetingSessionStarted):
+                if self._link is not None:
+                    self._link.joined.set()
+            elif isinstance(event, MeetingReconnectScheduled | MeetingSessionStopped):
+                self._unlink()
+            elif isinstance(event, AttendeeJoined | AttendeeLeft | AttendeeMuted):
+                self.attendees = dict(self.signaling.protocol.attendees)
+        return events
+
+    def _unlink(self) -> None:
+        """Give up what belongs to the signalling connection. Media goes on until there is other media, or an end."""
+        link, self._link = self._link, None
+        if link is None:
+            return
+        link.scope.cancel()
+        if link.peer is not None and link.peer is not self._peer:
+            link.peer.close()
+
+    async def _connect(self, link: _Link) -> None:
+        with link.scope:
+            try:
+                await self._establish(link)
+                await self._keep_up(link)
+            except TimeoutError:
+                self._failed(link, ConnectTimeoutError("media", CONNECT_TIMEOUT))
+            except SessionNotEstablishedError as error:
+                # The signalling connection went away; it says itself what comes next.
+                log.debug("no media: %s", error)
+            except ChimeError as error:
+                self._failed(link, error)
+            except Exception as error:
+                log.exception("media failed")
+                self._failed(link, error)
+
+    def _failed(self, link: _Link, error: Exception) -> None:
+        if self._link is link:
+            log.warning("Attendee %s: no media: %s", self.configuration.credentials.attendee_id, error)
+            self.break_off(MeetingSessionStatusCode.TASK_FAILED, f"no media: {error}")
+
+    async def _establish(self, link: _Link) -> None:
+        """Make a connection for media, and let it take the place of the one before."""
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            transport = await ClientTransport.gather(
+                link.ack.turn_credentials, relay_only=True, consent_timeout=CONSENT_TIMEOUT
+            )
+            link.peer = peer = Peer(transport, self.sender, self.receiver, self._peer_closed)
+            credentials, urls = self.configuration.credentials, self.configuration.urls
+            link.subscribing = Subscribing(
+                Negotiation(transport.description, peer.audio_offer()),
+                peer.camera_offer,
+                attendee_id=credentials.attendee_id,
+                audio_host=urls.audio_host_url,
+                compressed=link.ack.wants_compressed_sdp,
+            )
+            await link.joined.wait()
+            link.subscribing.want(self._wish if self._was_connected else Wish())
+            remote = await self._subscribe(link, link.subscribing, peer)
+            assert remote is not None
+            await transport.connect(remote, peer, CONNECT_TIMEOUT)
+        before, self._peer = self._peer, peer
+        peer.begin()
+        if before is not None:
+            before.close()
+        self.signaling.settle()
+        reconnected, self._was_connected = self._was_connected, True
+        self.reconnects += reconnected
+        self._tell([MediaConnected(reconnected=reconnected)])
+
+    async def _keep_up(self, link: _Link) -> None:
+        """Ask for what is wanted, whenever that changes."""
+        subscribing, peer = link.subscribing, link.peer
+        assert subscribing is not None
+        assert peer is not None
+        subscribing.want(self._wish)
+        while True:
+            link.changed.clear()
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self._subscribe(link, subscribing, peer)
+            if not link.changed.is_set():
+                await link.changed.wait()
+
+    async def _subscribe(self, link: _Link, subscribing: Subscribing, peer: Peer) -> TransportDescription | None:
+        """Write what is to be asked for, and take the answer; None if there was nothing."""
+        frame = subscribing.next_frame(self.sender.muted)
+        if frame is None:
+            return None
+        await self.signaling.write(lambda protocol, now: protocol.write(frame, now))
+        if not subscribing.waiting:
+            return None
+        negotiated = subscribing.answered(await link.acks.get())
+        peer.settle(negotiated)
+        return negotiated.remote
+
+    def _peer_closed(self, peer: Peer, reason: str) -> None:
+        link = self._link
+        if peer is self._peer:
+            self._peer = None
+            self.sender.detach()
+            if link is not None and link.peer is peer:
+                self.break_off(MeetingSessionStatusCode.CONNECTION_HEALTH_RECONNECT, f"media was lost: {reason}")
+
+
+class _Outlet(EventHub):
+    """Where the signalling tells its events: the application's hub is on another thread and is never waited for."""
+
+    def __init__(self, tell: Callable[[list[Event]], None]) -> None:
+        super().__init__()
+        self._tell_application = tell
+
+    def emit_all(self, events: Sequence[Event]) -> None:
+        """Hand events on."""
+        if events:
+            self._tell_application(list(events))
+
+    def emit(self, event: Event) -> None:
+        """Hand an event on."""
+        self._tell_application([event])
