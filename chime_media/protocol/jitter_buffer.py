@@ -214,6 +214,11 @@ class JitterBuffer:
                 return self._run_dry()
             following = min(self._packets)
             gap = following - at
+            if gap < 0:
+                # It overlaps what was played: a sender whose timestamps do not fit its packets.
+                del self._packets[following]
+                self.statistics.late += 1
+                continue
             if self._skipped(following):
                 self._playing = False
                 return self.take(now, backlog)

@@ -11,6 +11,7 @@ from chime_media.protocol.time_stretch import LONGEST_PERIOD, lengthen, shorten
 from chime_media.rtc.opus import OpusDecoder, OpusError, Samples
 from chime_media.wire.opus_packet import FRAME_SAMPLES
 
+_WARM_UP_PACKETS = 2
 _SHORTENABLE = FRAME_SAMPLES + LONGEST_PERIOD
 """From here on there is enough for 20 ms after shortening."""
 
@@ -41,7 +42,7 @@ class AudioPlayout:
         self.channels = channels
         self._decoder: OpusDecoder | None = None
         self._backlog: Samples | None = None
-        self._stale: bytes | None = None
+        self._stale: tuple[bytes, ...] = ()
 
     def plan(self, now: float) -> PlayoutPlan | None:
         """What to play for the 20 ms from `now` on; None is silence."""
@@ -88,16 +89,15 @@ class AudioPlayout:
     def skip(self, plan: PlayoutPlan) -> None:
         """Nobody listens: throw the plan away, at next to no cost."""
         self._backlog = None
-        for stretch in reversed(plan.stretches):
+        for stretch in plan.stretches:
             if stretch.kind is PlayoutKind.PACKET:
-                self._stale = stretch.payload
-                return
+                self._stale = (*self._stale, stretch.payload)[-_WARM_UP_PACKETS:]
 
     def close(self) -> None:
         """Give the memory of the decoder back; it comes again when it is needed."""
         self._decoder = None
         self._backlog = None
-        self._stale = None
+        self._stale = ()
 
     def _silence(self, samples: int) -> Samples:
         return np.zeros(samples if self.channels == 1 else (samples, self.channels), np.int16)
@@ -109,10 +109,12 @@ class AudioPlayout:
                 return self._silence(stretch.samples)
             decoder = self._decoder = OpusDecoder(channels=self.channels)
         try:
-            if self._stale is not None:
+            if self._stale:
                 # The decoder missed what nobody listened to: the last of it brings it up to date.
-                stale, self._stale = self._stale, None
-                decoder.decode(stale)
+                stale, self._stale = self._stale, ()
+                decoder.reset()
+                for payload in stale:
+                    decoder.decode(payload)
             if stretch.kind is PlayoutKind.PACKET:
                 return decoder.decode(stretch.payload)
             if stretch.samples % 120:

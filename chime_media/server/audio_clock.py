@@ -59,6 +59,10 @@ class AudioClock:
             self._schedule()
         return beat
 
+    def now(self) -> float:
+        """The loop's time; 0 before anybody subscribed."""
+        return self._loop.time() if self._loop is not None else 0.0
+
     def remove(self, beat: AudioBeat) -> None:
         """End a subscription; harmless if it has ended."""
         beats = self._beats[beat.phase]

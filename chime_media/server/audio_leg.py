@@ -28,6 +28,7 @@ HANGOVER_FRAMES: Final = 25
 """Half a second of quiet before a talker counts as a listener again."""
 
 _MOST_REPEATED: Final = 2
+_UNHEARD_AFTER_SECONDS: Final = 0.25
 _QUIET_PACKET_BYTES: Final = 15
 _ONE_BYTE_EXTENSIONS: Final = b"\xbe\xde"
 _HEADER: Final = Struct("!BBHII")
@@ -170,7 +171,9 @@ class AudioLeg:
     @property
     def level(self) -> int | None:
         """DB below full scale of what is being said, None if nothing is."""
-        if self._muted or not self._speaks:
+        if self._muted or not self._speaks or self.last_heard is None:
+            return None
+        if self._mixer.now() - self.last_heard > _UNHEARD_AFTER_SECONDS:
             return None
         attenuation = self._speech.attenuation
         return attenuation if attenuation < QUIET_ATTENUATION else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -38,7 +37,6 @@ class AudioMixer:
         self._legs: dict[AudioLeg, None] = {}
         self._mixes: dict[tuple[str | None, bool, int], Mix] = {}
         self._beat: AudioBeat | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._talking: dict[str, int] = {}
         self._chosen: set[AudioLeg] = set()
         self._regroup = False
@@ -103,7 +101,6 @@ class AudioMixer:
         self._reports[len(self._legs) % _REPORT_TICKS].append(leg)
         self._regroup = True
         if self._beat is None:
-            self._loop = asyncio.get_running_loop()
             self._beat = self._clock.add(self.tick)
         return leg
 
@@ -130,8 +127,8 @@ class AudioMixer:
         self._regroup = True
 
     def now(self) -> float:
-        """The loop's time."""
-        return self._loop.time() if self._loop is not None else 0.0
+        """The clock's time."""
+        return self._clock.now()
 
     def tick(self, due: float, number: int) -> None:
         """Mix and send 20 ms."""
