@@ -150,6 +150,9 @@ class ClientTransport(SecureTransport):
         except BaseException as error:
             self._receiver = None
             self._end("connecting failed")
+            if not self._established.cancelled():
+                # It may have failed at the very moment at which the wait for it ended.
+                self._established.exception()
             await self.aclose()
             if isinstance(error, ConnectionError):
                 raise ConnectError("media", "no candidate of the answer can be reached") from error
@@ -203,6 +206,8 @@ class ClientTransport(SecureTransport):
         super()._end(reason)
 
     def _release(self) -> None:
+        # At once, so that little is left to do for a loop that is about to stop.
+        self._ice.close_paths()
         self._released = self._loop.create_task(self._ice.close())
 
 
@@ -289,6 +294,11 @@ class _Connection(ice.Connection):
             self._add_path(path, relay.candidate())
             return
         raise ConnectError("the relays", "; ".join(str(problem) for problem in problems))
+
+    def close_paths(self) -> None:
+        """Close sockets and give relayed addresses back, without waiting for that."""
+        for path in self._protocols:
+            path.transport.close()
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         return self._found
