@@ -58,7 +58,7 @@ class NackGenerator:
         self.given_up = 0
         """Packets that are lost for good; when it grows, only a key frame helps."""
         self.doubted = 0
-        """Packets that were asked for several times in vain, so that a key frame may be here sooner. Most still come."""
+        """Packets that were asked for several times in vain, so that a key frame may come sooner. Most still come."""
 
     def received(self, number: int, now: float, *, resent: bool = False) -> Iterable[int]:
         """Take the extended number of a packet; answers the numbers to ask for at once, mostly none."""

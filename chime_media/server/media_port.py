@@ -71,7 +71,7 @@ class NodeTransport(SecureTransport):
         self._receiver = receiver
         self._rtp_received = receiver.rtp_received
         self._rtcp_received = receiver.rtcp_received
-        self._sendto = port.socket.sendto
+        self._send = port.outgoing.send
 
     @property
     def candidates(self) -> list[str]:
@@ -121,14 +121,7 @@ class NodeTransport(SecureTransport):
 
     def _transmit(self, datagram: bytes) -> bool:
         address = self.address
-        if address is None:
-            return False
-        try:
-            self._sendto(datagram, address)
-        except OSError:
-            # The system's buffer is full, as a rule.
-            return False
-        return True
+        return address is not None and self._send(datagram, address)
 
     def _release(self) -> None:
         self._port.remove(self)
@@ -138,7 +131,7 @@ class MediaPort:
     """A UDP port that any number of attendees connect to. Open it with `await MediaPort.open(...)`.
 
     Attributes:
-        socket: Where all of it comes and goes.
+        outgoing: What is sent goes through it.
         certificate: By which all attendees know the node.
         counters: What came that was nobody's.
         candidates: Values of SDP's candidate attributes.
@@ -160,8 +153,8 @@ class MediaPort:
         self.silence_timeout = silence_timeout
         self.port: int = sock.getsockname()[1]
         self.candidates = _candidates(advertised, self.port)
-        self.socket = sock
-        self._outgoing = DatagramBatch(sock)
+        self._socket = sock
+        self.outgoing = DatagramBatch(sock)
         self._by_ufrag: dict[str, NodeTransport] = {}
         self._by_address: dict[Address, NodeTransport] = {}
         self._closed = False
@@ -243,7 +236,7 @@ class MediaPort:
 
     def sendto(self, datagram: bytes, address: Address) -> bool:
         """Send a datagram; False if the system did not take it. During a wake-up it waits for the end of it."""
-        return self._outgoing.send(datagram, address)
+        return self.outgoing.send(datagram, address)
 
     def close(self) -> None:
         """Close the connections of all peers and the port; harmless when closed."""
@@ -253,8 +246,8 @@ class MediaPort:
             transport.close()
         self._closed = True
         self._sweep_timer.cancel()
-        self.loop.remove_reader(self.socket.fileno())
-        self.socket.close()
+        self.loop.remove_reader(self._socket.fileno())
+        self._socket.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -265,16 +258,16 @@ class MediaPort:
         self.close()
 
     def _readable(self) -> None:
-        receive = self.socket.recvfrom
+        receive = self._socket.recvfrom
         peers = self._by_address
         now = self.loop.time()
         # What one wake-up sends goes out together: see DatagramBatch.
-        self._outgoing.holding = True
+        self.outgoing.holding = True
         try:
             self._receive(receive, peers, now)
         finally:
-            self._outgoing.holding = False
-            self._outgoing.flush()
+            self.outgoing.holding = False
+            self.outgoing.flush()
 
     def _receive(
         self, receive: Callable[[int], tuple[bytes, Address]], peers: dict[Address, NodeTransport], now: float

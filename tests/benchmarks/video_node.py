@@ -341,7 +341,12 @@ async def load(server: Server, watchers: int, pps: int, seconds: float) -> dict[
         watcher.delays.clear()
     process = psutil.Process(server.pid)
     before = [(w.statistics.received, w.statistics.highest) for w in audience]
-    own, cpu, system, started = time.process_time(), cpu_seconds(server.pid), process.cpu_times().system, time.monotonic()
+    own, cpu, system, started = (
+        time.process_time(),
+        cpu_seconds(server.pid),
+        process.cpu_times().system,
+        time.monotonic(),
+    )
     await asyncio.sleep(seconds)
     wall, own = time.monotonic() - started, time.process_time() - own
     cpu, system = cpu_seconds(server.pid) - cpu, process.cpu_times().system - system
@@ -392,7 +397,8 @@ def compare(cases: list[tuple[int, int]], rounds: int, seconds: float, servers: 
             for name, server in servers.items():
                 results[name].append(run(lambda s=server: _measure(s, watchers, pps, seconds)))  # type: ignore[misc]
         median = {
-            name: {key: statistics.median(row[key] for row in rows) for key in rows[0]} for name, rows in results.items()
+            name: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+            for name, rows in results.items()
         }
         for name, row in median.items():
             print(

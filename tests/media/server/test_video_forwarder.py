@@ -51,8 +51,11 @@ class Call:
 
         self.up.rtcp_out = feedback
         for sender in senders:
-            sender.received = lambda packet, now: self.publication.rtp_received(packet, now)
-            sender.reported = lambda report, now: self.publication.rtcp_received([report], now)  # type: ignore[method-assign]
+            sender.received = self.publication.rtp_received
+            sender.reported = self.reported
+
+    def reported(self, report: rtcp.SenderReport, now: float) -> None:
+        self.publication.rtcp_received([report], now)
 
     def watch(
         self, down: Impairment = PERFECT, *, ssrc: int = 700, stream_id: int = 3, seed: int = 4

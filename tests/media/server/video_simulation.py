@@ -126,6 +126,7 @@ class Sender:
         self.ssrc = ssrc
         self.colour = colour
         self.received: Callable[[bytes, float], None] = lambda packet, now: None
+        self.reported: Callable[[rtcp.SenderReport, float], None] = lambda report, now: None
         self.encoder = Vp8Encoder() if form.name == "VP8" else H264Encoder()
         self.encoder.target_bitrate = bitrate
         self.size = size
@@ -194,9 +195,6 @@ class Sender:
         stamp = (self.base + round(elapsed * CLOCK)) % (1 << 32)
         self.reported(rtcp.SenderReport(self.ssrc, ntp, stamp, self.packets, 0), self.loop.time())
         self.loop.call_at(self.loop.time() + 1, self.report)
-
-    def reported(self, report: rtcp.SenderReport, now: float) -> None:
-        """Replaced by who takes the reports."""
 
     def rtcp_received(self, packet: bytes) -> None:
         for found in rtcp.parse(packet):
@@ -299,6 +297,7 @@ class Receiver:
         self.shown_at = self.loop.time()
         data = b"".join(self.depayload(payload) for payload in frame)
         for shown in self.decoder.decode(JitterFrame(data=data, timestamp=timestamp)):
+            assert isinstance(shown, av.VideoFrame)
             # Every fourth pixel is enough for a mean.
             mean = shown.to_ndarray(format="rgb24")[::4, ::4].reshape(-1, 3).mean(0)
             self.seen.append((self.loop.time(), tuple(int(value) for value in mean)))
