@@ -82,6 +82,11 @@ class Subscribing:
         """What is wanted at present."""
         return self._wish
 
+    @property
+    def granted_sending(self) -> bool:
+        """Whether the service takes our video."""
+        return self._granted is not None and bool(self._granted.sending)
+
     def want(self, wish: Wish) -> None:
         """Say what is wanted from now on; what was said before and not asked for yet is forgotten."""
         self._wish = wish
@@ -101,9 +106,9 @@ class Subscribing:
         self._granted = wish
         return media_frames.remote_video_update({self._mids[group]: (id_, group) for group, id_ in switched.items()})
 
-    def renew(self) -> None:
-        """Ask once more for what was granted, for example because the service took it away."""
-        self._granted = None
+    def refused(self) -> None:
+        """Say that the service gave no answer to the offer; what is wanted by then is asked for with the next one."""
+        self._offered = self._granted = None
 
     def answered(self, ack: SubscribeAckFrame) -> NegotiatedSession:
         """Take a SUBSCRIBE_ACK.

@@ -10,7 +10,8 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -31,9 +32,9 @@ from chime_messaging.meeting_events import (
     AttendeeJoined,
     AttendeeLeft,
     AttendeeMuted,
+    IndexReceived,
     JoinAckReceived,
     MeetingReconnectScheduled,
-    MeetingSessionStarted,
     MeetingSessionStatusCode,
     MeetingSessionStopped,
     RosterAttendee,
@@ -45,7 +46,7 @@ from chime_messaging.protocol.signaling import SignalingClientProtocol
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 from chime_messaging.sessions.signaling import SignalingSession
 from chime_messaging.transport.base import Connector
-from chime_messaging.wire.signaling_pb2 import SignalFrame, SubscribeAckFrame
+from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 CONNECT_TIMEOUT = 15.0
 """Seconds from JOIN_ACK until media flows, and for the answer to each offer."""
@@ -62,7 +63,7 @@ class _Link:
     ack: JoinAckReceived
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    acks: asyncio.Queue[SubscribeAckFrame] = field(default_factory=asyncio.Queue)
+    acks: asyncio.Queue[SignalFrame] = field(default_factory=asyncio.Queue)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     peer: Peer | None = None
     subscribing: Subscribing | None = None
@@ -95,7 +96,10 @@ class MeetingEngine:
         self.receiver = AudioReceiver(2 if audio_format.stereo else 1)
         self.reconnects = 0
         """Times that media was connected again."""
-        self._tell = tell
+        self.tell = tell
+        """Tells the application; on the media thread."""
+        self.on_settled: Callable[[Peer, Subscribing], None] | None = None
+        """Called when an answer was taken on the present connection, or another became that."""
         self._connector = connector
         self._rng = rng
         self._clock = clock
@@ -109,7 +113,10 @@ class MeetingEngine:
         self._link: _Link | None = None
         self._peer: Peer | None = None
         self._wish = Wish()
+        self._streams: frozenset[int] = frozenset()
         self._was_connected = False
+        self.on_settled: Callable[[Peer, Subscribing], None] | None = None
+        """Told of each answer that was taken."""
 
     @property
     def signaling(self) -> SignalingSession:
@@ -139,7 +146,7 @@ class MeetingEngine:
             self.configuration,
             self._inspect,
             self._work,
-            _Outlet(self._tell),
+            _Outlet(self.tell),
             connector=self._connector,
             rng=self._rng,
             clock=self._clock,
@@ -164,6 +171,10 @@ class MeetingEngine:
         self._is_to_stop = True
         if self._signaling is not None:
             self._soon(self._signaling.stop)
+
+    def tell(self, events: list[Event]) -> None:
+        """Tell the application."""
+        self._tell(events)
 
     # What the application wants
 
@@ -247,15 +258,16 @@ class MeetingEngine:
             if isinstance(event, SignalFrameReceived):
                 link = self._link
                 if link is not None and event.frame.type == SignalFrame.SUBSCRIBE_ACK:
-                    link.acks.put_nowait(event.frame.suback)
+                    link.acks.put_nowait(event.frame)
+            elif isinstance(event, IndexReceived):
+                self._streams = frozenset(source.stream_id for source in event.sources)
+                if self._link is not None:
+                    self._link.joined.set()
             elif isinstance(event, JoinAckReceived):
                 self._unlink()
                 if self._tasks is not None:
                     self._link = link = _Link(event)
                     self._tasks.start_soon(self._connect, link)
-            elif isinstance(event, MeetingSessionStarted):
-                if self._link is not None:
-                    self._link.joined.set()
             elif isinstance(event, MeetingReconnectScheduled | MeetingSessionStopped):
                 self._unlink()
             elif isinstance(event, AttendeeJoined | AttendeeLeft | AttendeeMuted):
@@ -308,9 +320,11 @@ class MeetingEngine:
                 compressed=link.ack.wants_compressed_sdp,
             )
             await link.joined.wait()
-            link.subscribing.want(self._wish if self._was_connected else Wish())
-            remote = await self._subscribe(link, link.subscribing, peer)
-            assert remote is not None
+            # Video waits until there is sound, but for a connection that is to take another's place.
+            link.subscribing.want(self._present_wish() if self._was_connected else Wish())
+            remote = None
+            while remote is None:
+                remote = await self._subscribe(link, link.subscribing, peer)
             await transport.connect(remote, peer, CONNECT_TIMEOUT)
         before, self._peer = self._peer, peer
         peer.begin()
@@ -319,18 +333,20 @@ class MeetingEngine:
         self.signaling.settle()
         reconnected, self._was_connected = self._was_connected, True
         self.reconnects += reconnected
-        self._tell([MediaConnected(reconnected=reconnected)])
+        self.tell([MediaConnected(reconnected=reconnected)])
+        self._settled(link, peer)
 
     async def _keep_up(self, link: _Link) -> None:
         """Ask for what is wanted, whenever that changes."""
         subscribing, peer = link.subscribing, link.peer
         assert subscribing is not None
         assert peer is not None
-        subscribing.want(self._wish)
+        subscribing.want(self._present_wish())
         while True:
             link.changed.clear()
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                await self._subscribe(link, subscribing, peer)
+                if await self._subscribe(link, subscribing, peer) is not None:
+                    self._settled(link, peer)
             if not link.changed.is_set():
                 await link.changed.wait()
 
@@ -342,9 +358,28 @@ class MeetingEngine:
         await self.signaling.write(lambda protocol, now: protocol.write(frame, now))
         if not subscribing.waiting:
             return None
-        negotiated = subscribing.answered(await link.acks.get())
+        ack = await link.acks.get()
+        if ack.HasField("error") and not (ack.suback.sdp_answer or ack.suback.compressed_sdp_answer):
+            # Whatever ends or restarts the session does so by itself. What is left is that no video may be sent.
+            subscribing.refused()
+            self._wish = replace(self._wish, sending=())
+            subscribing.want(replace(subscribing.wish, sending=()))
+            link.changed.set()
+            return None
+        negotiated = subscribing.answered(ack.suback)
         peer.settle(negotiated)
+        if self.on_settled is not None:
+            self.on_settled(peer, subscribing)
         return negotiated.remote
+
+    def _present_wish(self) -> Wish:
+        """What is wanted, without the streams that the newest INDEX does not have: they may be from before."""
+        receiving = {group: id_ for group, id_ in self._wish.receiving.items() if id_ in self._streams}
+        return replace(self._wish, receiving=MappingProxyType(receiving))
+
+    def _settled(self, link: _Link, peer: Peer) -> None:
+        if self.on_settled is not None and link.subscribing is not None:
+            self.on_settled(peer, link.subscribing)
 
     def _peer_closed(self, peer: Peer, reason: str) -> None:
         link = self._link
