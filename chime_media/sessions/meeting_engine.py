@@ -115,8 +115,6 @@ class MeetingEngine:
         self._wish = Wish()
         self._streams: frozenset[int] = frozenset()
         self._was_connected = False
-        self.on_settled: Callable[[Peer, Subscribing], None] | None = None
-        """Told of each answer that was taken."""
 
     @property
     def signaling(self) -> SignalingSession:
@@ -171,10 +169,6 @@ class MeetingEngine:
         self._is_to_stop = True
         if self._signaling is not None:
             self._soon(self._signaling.stop)
-
-    def tell(self, events: list[Event]) -> None:
-        """Tell the application."""
-        self._tell(events)
 
     # What the application wants
 
@@ -368,8 +362,6 @@ class MeetingEngine:
             return None
         negotiated = subscribing.answered(ack.suback)
         peer.settle(negotiated)
-        if self.on_settled is not None:
-            self.on_settled(peer, subscribing)
         return negotiated.remote
 
     def _present_wish(self) -> Wish:
