@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from chime_media.protocol.answer import AnswerPlan, OfferRefusedError, RemoteVideo, answer
@@ -71,11 +71,6 @@ class NodeAttendee:
     def leg(self) -> AudioLeg | None:
         """Its place in the mix, once it was answered."""
         return self._audio.leg if self._audio is not None else None
-
-    @property
-    def stream_ids(self) -> Iterable[int]:
-        """Of the video it sends."""
-        return self._video.stream_ids
 
     @property
     def shows_video(self) -> bool:
@@ -215,6 +210,7 @@ class NodeAttendee:
         setup = "active" if remote.setup == "passive" else "passive"
         transport = self._meeting.port.add(remote.fingerprint, "active" if setup == "active" else "passive", self)
         older, self._transport, self._peer = self._transport, transport, peer
+        self._since = self._meeting.loop.time()
         if older is not None:
             self._video.disconnect()
             if self._audio is not None:
@@ -269,8 +265,8 @@ class NodeAttendee:
     def transport_closed(self, reason: str) -> None:
         """The connection is over. Its signalling may bring another."""
         _log.info("media of %s is over: %s", self.party.attendee_id, reason)
-        if self._closed:
-            return
+        if self._closed or (self._transport is not None and not self._transport.closed):
+            return  # another peer of the attendee has taken over
         if self.lingers:
             self.close()
             return

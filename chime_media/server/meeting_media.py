@@ -13,6 +13,7 @@ from chime_media.server.media_port import MediaPort
 from chime_media.server.video_capabilities import intersection
 from chime_media.server.video_forwarder import VideoForwarder
 from chime_media.wire.audio_level import SILENT
+from chime_messaging.ids import CONTENT_SUFFIX
 from chime_messaging.meeting_events import VideoSource
 from chime_messaging.server.attendee_socket import AttendeeSocket
 from chime_messaging.server.media import MediaStage
@@ -123,7 +124,7 @@ class NodeMeeting:
             return False
         senders = {attendee.party.attendee_id for attendee in self.attendees if attendee.shows_video}
         senders.discard(party.attendee_id)
-        others = sum(each.endswith("#content") == party.is_content for each in senders)
+        others = sum(each.endswith(CONTENT_SUFFIX) == party.is_content for each in senders)
         return others >= (MOST_SHARES if party.is_content else MOST_SENDERS)
 
     def has_room_for_share(self, party: Party) -> bool:
@@ -144,9 +145,11 @@ class NodeMeeting:
             self.stage.refresh_index()
 
     def see_stream(self, party: Party, stream_id: int) -> bool:
-        """Whether an attendee may receive a stream. One that nobody sends any more does no harm."""
-        owner = next((a.party for a in self.attendees if stream_id in a.stream_ids), None)
-        return party.wants_videos if owner is None else party.sees(owner.attendee_id)
+        """Whether an attendee may receive a stream; of one that nobody sends, whether it may receive any."""
+        found = self.forwarder.layer(stream_id)
+        if found is None:
+            return party.sees("") and party.sees(CONTENT_SUFFIX)
+        return party.sees(found[0].attendee_id)
 
     # What is told again and again
 

@@ -71,11 +71,6 @@ class VideoConnection:
         """Whether it sends video."""
         return self._publication is not None
 
-    @property
-    def stream_ids(self) -> Iterable[int]:
-        """Of all its layers."""
-        return self._ids.values()
-
     def sources(self, rates: Mapping[int, int]) -> list[VideoSource]:
         """The streams it sends, for INDEX; layers that are switched off are left out."""
         if self._publication is None:
