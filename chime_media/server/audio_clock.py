@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from chime_media.server.audio_workers import AudioWorkers
+
 INTERVAL: Final = 0.02
 
 _CATCH_UP_TICKS: Final = 5
@@ -36,9 +38,11 @@ class AudioClock:
 
     Args:
         phases: Into how many parts the interval is divided.
+        workers: Threads for big meetings, which are ended with the last subscription.
     """
 
-    def __init__(self, *, phases: int = 4) -> None:
+    def __init__(self, *, phases: int = 4, workers: AudioWorkers | None = None) -> None:
+        self.workers = workers or AudioWorkers()
         self._beats: list[list[AudioBeat]] = [[] for _ in range(phases)]
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,6 +76,7 @@ class AudioClock:
         if self._timer is not None and not any(self._beats):
             self._timer.cancel()
             self._timer = None
+            self.workers.close()
 
     def _due(self, step: int) -> float:
         return self._origin + step * INTERVAL / len(self._beats)

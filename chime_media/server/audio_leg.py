@@ -7,7 +7,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from chime_media.protocol.audio_levels import SignalStrength, SpeechLevel
+from chime_media.protocol.audio_levels import SignalStrength, SpeechLevel, attenuation_of
 from chime_media.protocol.jitter_buffer import JitterBuffer
 from chime_media.protocol.receive_statistics import ReceiveStatistics
 from chime_media.rtc.audio_playout import AudioPlayout, PlayoutPlan
@@ -293,6 +293,7 @@ class AudioLeg:
         if self.plan is not None:
             self._playout.skip(self.plan)
             self.plan = None
+            self.samples = None
 
     def transmit(self, mix: Mix, tick: int) -> None:
         """Send what the mix has for this tick; timestamps also count the ticks in which nothing was sent."""
@@ -319,9 +320,10 @@ class AudioLeg:
         """Whether the attendee tells its level with each packet, so that it need not be decoded to know it."""
         return self._level_extension is not None
 
-    def heard(self, attenuation: int) -> None:
-        """Take the level of 20 ms that were decoded."""
-        if self._level_extension is None:
+    def measure(self) -> None:
+        """Take the level of what was decoded, where it is not told."""
+        if self.samples is not None:
+            attenuation = attenuation_of(self.samples)
             self._speech.add(attenuation)
             self._quiet_frames = 0 if attenuation < QUIET_ATTENUATION else self._quiet_frames + 1
 

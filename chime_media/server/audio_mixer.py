@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
-from chime_media.protocol.audio_levels import attenuation_of
 from chime_media.server.audio_clock import AudioBeat, AudioClock
 from chime_media.server.audio_leg import HANGOVER_FRAMES, AudioLeg
+from chime_media.server.audio_workers import Job
 from chime_media.server.mix import Blend, Mix
 
 MOST_TALKERS: Final = 8
@@ -21,6 +23,11 @@ _STAYING_BONUS: Final = 6
 """dB by which another must be louder to take a talker's place."""
 _REPORT_TICKS: Final = 120
 _NTP_OFFSET: Final = 2208988800
+_DECODING_COST: Final = 35e-6
+_ENCODING_COST: Final = 60e-6
+_WORTH_THREADS: Final = 1.2e-3
+"""Seconds of work from which on it is shared; below, handing it over costs more than it saves."""
+_MOST_WAITING: Final = 3
 
 
 class AudioMixer:
@@ -40,6 +47,8 @@ class AudioMixer:
         self._talking: dict[str, int] = {}
         self._chosen: set[AudioLeg] = set()
         self._regroup = False
+        self._working = False
+        self._waiting: deque[tuple[float, int]] = deque()
         self._reports: list[list[AudioLeg]] = [[] for _ in range(_REPORT_TICKS)]
 
     @property
@@ -132,43 +141,77 @@ class AudioMixer:
 
     def tick(self, due: float, number: int) -> None:
         """Mix and send 20 ms."""
+        if self._working:
+            # The threads are behind: this tick follows when they are done, or is left out if they do not catch up.
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting.append((due, number))
+            return
         prepared = [leg for leg in self._legs if leg.prepare(due) is not None]
-        talkers = self._choose(prepared, number) if prepared else []
+        if not prepared:
+            self._mix(due, number, [])
+            return
+        decoded = self._choose(prepared, number)
+        self._work(
+            [leg.render for leg in decoded], _DECODING_COST, lambda: self._mix(due, number, self._talkers(decoded))
+        )
+
+    def _work(self, jobs: Sequence[Job], cost: float, done: Callable[[], None]) -> None:
+        """Do the jobs here if they are few, else on the threads."""
+        if len(jobs) * cost < _WORTH_THREADS or self._clock.workers.threads < 2:
+            for job in jobs:
+                job()
+            done()
+            return
+        self._working = True
+
+        def finished() -> None:
+            self._working = False
+            if self._beat is not None:
+                done()
+                while self._waiting and not self._working:
+                    self.tick(*self._waiting.popleft())
+
+        self._clock.workers.run(jobs, finished)
+
+    def _choose(self, prepared: list[AudioLeg], number: int) -> list[AudioLeg]:
+        """Who is to be decoded: who is heard, and who has to be to know whether it talks."""
+        contenders = [leg for leg in prepared if leg.talks]
+        if len(contenders) <= self._most_talkers:
+            self._chosen = set(contenders)
+        elif number % _RANKING_TICKS == 0 or len(self._chosen) < self._most_talkers:
+            self._chosen = self._rank(contenders)
+        decoded = []
+        for leg in prepared:
+            if leg in self._chosen or not leg.measures_itself:
+                decoded.append(leg)
+            else:
+                leg.skip()
+        return decoded
+
+    def _talkers(self, decoded: list[AudioLeg]) -> list[AudioLeg]:
+        """Who is heard in this tick."""
+        for leg in decoded:
+            if not leg.measures_itself:
+                leg.measure()
+                if leg.talks and len(self._chosen) < self._most_talkers:
+                    self._chosen.add(leg)
+        return [leg for leg in decoded if leg in self._chosen and leg.talks and leg in self._legs]
+
+    def _mix(self, due: float, number: int, talkers: list[AudioLeg]) -> None:
         if self._talking or talkers:
             self._remember(talkers, number)
         if self._regroup:
-            self._group(number)
+            self._group()
         blend = Blend([(leg.base, leg.samples) for leg in talkers if leg.samples is not None])
-        for mix in self._mixes.values():
-            mix.encode(blend.without(mix.excluded, 2 if mix.stereo else 1))
+        jobs = [partial(mix.encode, blend) for mix in self._mixes.values() if not mix.stays_silent(blend)]
+        self._work(jobs, _ENCODING_COST, lambda: self._send(due, number))
+
+    def _send(self, due: float, number: int) -> None:
         for mix in self._mixes.values():
             for leg in mix.members:
                 leg.transmit(mix, number)
         for leg in self._reports[number % _REPORT_TICKS]:
             leg.report(due, int((time.time() + _NTP_OFFSET) * 2**32))
-
-    def _choose(self, prepared: list[AudioLeg], number: int) -> list[AudioLeg]:
-        """Decode what is needed; those who are heard in this tick."""
-        contenders = [leg for leg in prepared if leg.talks]
-        if len(contenders) > self._most_talkers:
-            if number % _RANKING_TICKS == 0 or len(self._chosen) < self._most_talkers:
-                self._chosen = self._rank(contenders)
-        else:
-            self._chosen = set(contenders)
-        for leg in prepared:
-            if leg.measures_itself:
-                if leg in self._chosen:
-                    leg.render()
-                else:
-                    leg.skip()
-                    leg.samples = None
-            else:
-                leg.render()
-                assert leg.samples is not None
-                leg.heard(attenuation_of(leg.samples))
-                if leg.talks and len(self._chosen) < self._most_talkers:
-                    self._chosen.add(leg)
-        return [leg for leg in prepared if leg in self._chosen and leg.talks]
 
     def _rank(self, contenders: list[AudioLeg]) -> set[AudioLeg]:
         chosen = self._chosen
@@ -190,8 +233,12 @@ class AudioMixer:
         for base in over:
             del talking[base]
             self._regroup = True
+        if over:
+            for leg in self._legs:
+                if leg.base in over and leg.measures_itself:
+                    leg.rest()
 
-    def _group(self, number: int) -> None:
+    def _group(self) -> None:
         """Sort the listeners by what they hear."""
         self._regroup = False
         before, self._mixes = self._mixes, {}

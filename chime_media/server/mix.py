@@ -57,17 +57,16 @@ class Mix:
         self._redundant: dict[int, bytes] = {}
 
     @property
+    def _channels(self) -> int:
+        return 2 if self.stereo else 1
+
+    @property
     def _silence(self) -> bytes:
         return SILENCE_STEREO if self.stereo else SILENCE_MONO
 
-    @property
-    def idle(self) -> bool:
-        """Whether silence needs no encoding any more."""
-        return self._silent_frames >= _FADE_OUT_FRAMES
-
     def _new_encoder(self) -> OpusEncoder:
         return OpusEncoder(
-            channels=2 if self.stereo else 1, application="low-delay", bitrate=self.bitrate, complexity=COMPLEXITY
+            channels=self._channels, application="low-delay", bitrate=self.bitrate, complexity=COMPLEXITY
         )
 
     def split_from(self, other: Mix) -> None:
@@ -82,23 +81,28 @@ class Mix:
         """A listener comes from another mix: make the next packet stand for itself."""
         self._independent = True
 
-    def encode(self, samples: Samples | None) -> None:
-        """Make `payload` of 20 ms; None for silence, which costs nothing after the sound has faded."""
-        self._history = (*self._history, self.payload)[-_HISTORY:]
-        self._redundant.clear()
-        if samples is None:
-            if self._silent_frames >= _FADE_OUT_FRAMES:
-                self.payload = self._silence
-                return
-            self._silent_frames += 1
-            samples = np.zeros(FRAME_SAMPLES * (2 if self.stereo else 1), np.int16)
-        else:
-            if self._silent_frames >= _FADE_OUT_FRAMES and self._encoder is not None:
-                self._encoder.reset()
-            self._silent_frames = 0
+    def stays_silent(self, blend: Blend) -> bool:
+        """Whether the packet of silence that was sent will do for this tick too; most mixes of most meetings."""
+        if self._silent_frames < _FADE_OUT_FRAMES or blend.has_others(self.excluded):
+            return False
+        self._remember()
+        self.payload = self._silence
+        return True
+
+    def encode(self, blend: Blend) -> None:
+        """Make `payload` of 20 ms."""
+        self._remember()
+        samples = blend.without(self.excluded, self._channels)
         encoder = self._encoder
         if encoder is None:
             encoder = self._encoder = self._new_encoder()
+        elif samples is not None and self._silent_frames >= _FADE_OUT_FRAMES:
+            encoder.reset()
+        if samples is None:
+            self._silent_frames += 1
+            samples = np.zeros(FRAME_SAMPLES * self._channels, np.int16)
+        else:
+            self._silent_frames = 0
         if self._independent:
             encoder.set_independent(True)
             self.payload = encoder.encode(samples)
@@ -106,6 +110,10 @@ class Mix:
             self._independent = False
         else:
             self.payload = encoder.encode(samples)
+
+    def _remember(self) -> None:
+        self._history = (*self._history, self.payload)[-_HISTORY:]
+        self._redundant.clear()
 
     def redundant(self, payload_type: int, repetitions: int) -> bytes:
         """`payload` with as many of the packets before it as are asked for, made once for all who ask alike."""
@@ -136,6 +144,10 @@ class Blend:
         self._contributions = contributions
         self._totals: dict[int, npt.NDArray[np.int32]] = {}
 
+    def has_others(self, excluded: str | None) -> bool:
+        """Whether anybody but one attendee says something."""
+        return any(base != excluded for base, _ in self._contributions)
+
     def without(self, excluded: str | None, channels: int) -> Samples | None:
         """The sum in one or two channels without one attendee; None if nobody is left."""
         left_out = [samples for base, samples in self._contributions if base == excluded]
@@ -146,9 +158,11 @@ class Blend:
             return as_channels(next(s for base, s in self._contributions if base != excluded), channels)
         total = self._totals.get(channels)
         if total is None:
-            total = self._totals[channels] = np.zeros(FRAME_SAMPLES if channels == 1 else (FRAME_SAMPLES, 2), np.int32)
+            total = np.zeros(FRAME_SAMPLES if channels == 1 else (FRAME_SAMPLES, 2), np.int32)
             for _, samples in self._contributions:
                 total += as_channels(samples, channels)
+            # Only when it is complete: mixes are encoded on several threads.
+            self._totals[channels] = total
         for samples in left_out:
             total = total - as_channels(samples, channels)
         return np.maximum(np.minimum(total, _LOUDEST), -_LOUDEST).astype(np.int16)

@@ -24,7 +24,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -237,7 +238,8 @@ class OurNode(Signalling):
         self._process = process
 
     async def join(self, index: int, offer: str) -> str:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"index": index, "offer": offer}).encode() + b"\n")
         return str(json.loads(await self._process.stdout.readline()))
 
@@ -326,7 +328,7 @@ def _answer(transport: Any, ssrc: int) -> str:
 # The measurement
 
 
-async def load(signalling: Signalling, attendees: int, talkers: int, seconds: float) -> dict[str, float]:
+async def load(attendees: int, talkers: int, seconds: float, signalling: Signalling) -> dict[str, float]:
     talk, silence = canned(speech()), canned(np.zeros(48000, np.int16))
     certificate = Certificate.generate()
     generator = Generator()
@@ -368,8 +370,11 @@ async def load(signalling: Signalling, attendees: int, talkers: int, seconds: fl
     }
 
 
-async def delay(signalling: Signalling, seconds: float) -> list[float]:
-    """Milliseconds by which tone bursts in soft noise come later than they were sent, the codec's own delay included."""
+async def delay(seconds: float, index: int, signalling: Signalling) -> list[float]:
+    """Milliseconds by which tone bursts in soft noise come later than they were sent.
+
+    Of the codecs only the server's own is in it. `index` says at which part of its 20 ms the talker sends.
+    """
     rng = np.random.default_rng(3)
     period = 31 * 960
     wave = rng.standard_normal(period) * 60
@@ -390,7 +395,7 @@ async def delay(signalling: Signalling, seconds: float) -> list[float]:
             said.append(now + onsets[position])
 
     listener = Attendee(0, canned(np.zeros(48000, np.int16)), heard)
-    talker = Attendee(1, packets, None)
+    talker = Attendee(index, packets, None)
     talker.position = 0
     talker.on_send = sent
     for attendee in (listener, talker):
@@ -404,14 +409,15 @@ async def delay(signalling: Signalling, seconds: float) -> list[float]:
     came = [arrivals[index][0] + onset for index, onset in _onsets(samples)]
     for attendee in (listener, talker):
         await attendee.transport.aclose()
-    pairs = [(at, next((s for s in reversed(said) if s < at + 0.02), None)) for at in came]
-    return [1000 * (at - s) for at, s in pairs if s is not None and at - s < 0.55][2:]
+    first = [next((at for at in came if said_at < at < said_at + 0.55), None) for said_at in said]
+    return [1000 * (at - said_at) for said_at, at in zip(said, first, strict=True) if at is not None][2:]
 
 
 def _onsets(frames: list[Samples]) -> list[tuple[int, float]]:
     """(frame, seconds into it) at which a burst begins."""
     found = []
     loud = True
+    quiet_for = 0
     for index, frame in enumerate(frames):
         for part in range(0, len(frame), 60):
             now = bool(np.abs(frame[part : part + 60]).max() > 2500)
@@ -420,6 +426,12 @@ def _onsets(frames: list[Samples]) -> list[tuple[int, float]]:
             quiet_for = 0 if now else (quiet_for + 1 if not loud else 1)
             loud = now
     return found
+
+
+SERVERS: tuple[tuple[str, Callable[[], AbstractAsyncContextManager[Signalling]]], ...] = (
+    ("janus", peer),
+    ("ours", ours),
+)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -435,32 +447,33 @@ async def _measure(server: Any, work: Callable[[Signalling], Coroutine[Any, Any,
         return await work(signalling)
 
 
+COLUMNS = ("cpu", "system", "memory", "rate", "missing", "heard", "bytes", "generator")
+
+
 def compare(cases: list[tuple[int, int]], rounds: int, seconds: float) -> None:
-    print(f"{'attendees,talkers':18} {'server':6} {'CPU %/attendee':>15} {'of it system':>13} {'MiB/attendee':>13} {'rate':>6} {'missing':>8}"
-          f" {'heard dB':>9} {'bytes':>6} {'generator %':>12}")  # fmt: skip
-    for attendees, talkers in cases:
+    print("CPU in % of a core and memory in MiB, both per attendee; system: part of CPU; rate: packets a second to the")
+    print("attendee with the fewest; heard: dB below full scale, and bytes a packet, of the first attendee's mix")
+    print(f"{'attendees,talkers':18} {'':6}" + "".join(f"{column:>11}" for column in COLUMNS))
+    for case in cases:
         results: dict[str, list[dict[str, float]]] = {"janus": [], "ours": []}
         for _ in range(rounds):
-            for name, server in (("janus", peer), ("ours", ours)):
-                result = run(lambda s=server: _measure(s, lambda at: load(at, attendees, talkers, seconds)))  # type: ignore[misc]
-                results[name].append(result)
+            for name, server in SERVERS:
+                results[name].append(run(partial(_measure, server, partial(load, *case, seconds))))
         median = {
             name: {key: statistics.median(r[key] for r in rows) for key in rows[0]} for name, rows in results.items()
         }
+        label = f"{case[0]},{case[1]}"
         for name, row in median.items():
-            print(
-                f"{attendees:9},{talkers:<8} {name:6} {row['cpu']:15.3f} {row['system']:13.3f} {row['memory']:13.2f} {row['rate']:6.1f} "
-                f"{row['missing']:8.0f} {-row['heard']:9.1f} {row['bytes']:6.0f} {row['generator']:12.1f}",
-                flush=True,
-            )
-        ratio = median["ours"]["cpu"] / median["janus"]["cpu"]
-        memory = median["ours"]["memory"] / max(median["janus"]["memory"], 1e-3)
-        print(f"{'':18} ratio  {ratio:15.3f} {'':13} {memory:13.2f}", flush=True)
+            print(f"{label:18} {name:6}" + "".join(f"{row[column]:11.2f}" for column in COLUMNS), flush=True)
+        ratios = [median["ours"][key] / max(median["janus"][key], 1e-3) for key in ("cpu", "memory")]
+        print(f"{'':18} ratio {ratios[0]:11.3f}{'':11}{ratios[1]:11.2f}", flush=True)
 
 
 def compare_latency(seconds: float) -> None:
-    for name, server in (("janus", peer), ("ours", ours)):
-        delays = run(lambda s=server: _measure(s, lambda at: delay(at, seconds)))  # type: ignore[misc]
+    for name, server in SERVERS:
+        delays: list[float] = []
+        for index in range(1, 6):
+            delays += run(partial(_measure, server, partial(delay, seconds, index)))
         low, high = np.percentile(delays, [50, 99])
         print(f"{name:6} added one-way latency: p50 {low:.1f} ms, p99 {high:.1f} ms, {len(delays)} bursts", flush=True)
 

@@ -1,9 +1,16 @@
 import asyncio
 import itertools
+from functools import partial
 
+import numpy as np
 import pytest
 
+from chime_media.rtc.opus import OpusDecoder, OpusEncoder
 from chime_media.server.audio_clock import INTERVAL, AudioClock
+from chime_media.server.audio_mixer import AudioMixer
+from chime_media.server.audio_workers import AudioWorkers
+from chime_media.wire import rtp
+from tests.media.server.audio_simulation import level_of, tone
 
 pytestmark = pytest.mark.anyio
 
@@ -85,3 +92,57 @@ async def test_without_meetings_there_is_no_beat() -> None:
     await beats(clock, 2)
 
     assert clock._timer is None
+
+
+async def test_a_big_tick_is_shared_by_threads_and_sounds_alike() -> None:
+    clock = AudioClock(workers=AudioWorkers(2))
+    mixer = AudioMixer(clock)
+    received: list[bytes] = []
+    listener = mixer.join("listener", "listener", received.append, ssrc=1, payload_type=111)
+    encoder, wave = OpusEncoder(), tone(440, 1)
+    said = [encoder.encode(wave[at : at + 960]) for at in range(0, 48000, 960)]
+    encoder, noise = OpusEncoder(), np.random.default_rng(1).integers(-3, 4, 48000, dtype=np.int16)
+    murmured = [encoder.encode(noise[at : at + 960]) for at in range(0, 48000, 960)]
+    legs = [mixer.join(str(n), str(n), lambda _: None, ssrc=n, payload_type=111) for n in range(50)]
+    enough = asyncio.Event()
+
+    def speak(due: float, number: int) -> None:
+        for index, leg in enumerate(legs):
+            payload = (murmured if index else said)[number % 50]
+            packet = rtp.build(
+                payload_type=111, sequence_number=number, timestamp=number * 960, ssrc=index, payload=payload
+            )
+            leg.rtp_received(packet, clock.now())
+        if len(received) >= 75:
+            enough.set()
+
+    beat = clock.add(speak)
+    await asyncio.wait_for(enough.wait(), 15)
+    assert clock.workers.started
+    clock.remove(beat)
+    for leg in (*legs, listener):
+        leg.leave()
+
+    decoder = OpusDecoder()
+    heard = np.concatenate([decoder.decode(rtp.parse(packet).payload) for packet in received])
+    assert level_of(heard[24000:], 440) == pytest.approx(-15, abs=2)
+    assert not clock.workers.started
+
+
+async def test_work_that_fails_on_a_thread_is_logged_and_the_rest_is_done(caplog: pytest.LogCaptureFixture) -> None:
+    workers = AudioWorkers(2)
+    done = asyncio.Event()
+    finished: list[int] = []
+
+    def job(number: int) -> None:
+        if number == 3:
+            raise RuntimeError("broken")
+        finished.append(number)
+
+    workers.run([partial(job, number) for number in range(8)], done.set)
+    await asyncio.wait_for(done.wait(), 5)
+    workers.close()
+    workers.close()
+
+    assert sorted(finished) == [0, 1, 2, 4, 5, 6, 7]
+    assert "a part of a meeting's audio failed" in caplog.text
