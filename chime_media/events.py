@@ -97,3 +97,37 @@ class ContentSharePaused(Event, frozen=True):
 
 class ContentShareUnpaused(Event, frozen=True):
     """Official name: contentShareDidUnpause."""
+
+
+class VolumeIndicated(Event, frozen=True):
+    """How an attendee sounds, as far as it has changed. Official name: realtimeSubscribeToVolumeIndicator."""
+
+    attendee_id: str
+    """Ends in ``#content`` for the sound of a content share."""
+    external_user_id: str
+    volume: float | None = None
+    """0 to 1; None: as before."""
+    muted: bool | None = None
+    signal_strength: float | None = None
+    """0, 0.5 or 1; None: as before."""
+
+
+class LocalSignalStrengthChanged(Event, frozen=True):
+    """Official name: realtimeSubscribeToLocalSignalStrengthChange."""
+
+    signal_strength: float
+    """0, 0.5 or 1."""
+
+
+class ActiveSpeakersChanged(Event, frozen=True):
+    """Others speak than before. Official name: subscribeToActiveSpeakerDetector; on iOS activeSpeakerDidDetect."""
+
+    attendee_ids: tuple[str, ...]
+    """The one who speaks most comes first."""
+
+
+class ActiveSpeakerScores(Event, frozen=True):
+    """How much everybody speaks. Official name: activeSpeakerScoreDidChange."""
+
+    scores: dict[str, float]
+    """0 to 1, by attendee id."""
