@@ -13,7 +13,7 @@ from chime_media.server.audio_clock import AudioClock
 from chime_media.server.media_port import MediaPort
 from chime_media.server.meet import meet_pages
 from chime_media.server.meeting_media import NodeMeeting
-from chime_messaging.errors import UsageError
+from chime_messaging.errors import ConfigurationError, UsageError
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.media import MediaStage
 from chime_messaging.server.metrics import Metrics
@@ -30,7 +30,7 @@ class MediaNode:
         configuration: Of the server: its host, the UDP port, and what clients are told.
 
     Raises:
-        ConfigurationError: if the file with the JavaScript SDK cannot be read.
+        ConfigurationError: if the file with the JavaScript SDK cannot be read; on entering, if the port is taken.
     """
 
     def __init__(self, configuration: ServerConfiguration) -> None:
@@ -45,7 +45,11 @@ class MediaNode:
     async def __aenter__(self) -> Self:
         configuration = self.configuration
         advertised = list(configuration.media_hosts) or list(_addresses(configuration))
-        self._port = await MediaPort.open(configuration.host, configuration.media_port, advertised)
+        try:
+            self._port = await MediaPort.open(configuration.host, configuration.media_port, advertised)
+        except OSError as error:
+            problem = f"cannot use UDP port {configuration.media_port} of {configuration.host}: {error.strerror}"
+            raise ConfigurationError("media_port", problem) from error
         return self
 
     async def __aexit__(

@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from chime_messaging.server.configuration import LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY
+from chime_messaging.server.media import installed_media
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -133,3 +134,31 @@ def test_a_processor_that_is_no_pair_is_said_in_one_line(chime: Run) -> None:
     code, _, err = chime("serve", "--port", "0", "--processor", "nonsense")
     assert code == 2
     assert err.splitlines()[-1] == "chime: processor: 'nonsense' is not ARN=URL with an http or https URL"
+
+
+def test_meetings_have_media_if_it_is_installed_and_wanted(start: Callable[..., object]) -> None:
+    for options, expected in (((), True), (("--no-media",), False)):
+        chime = start("serve", "--port", "0", *options)
+        url = chime.line().split()[1]  # type: ignore[attr-defined]
+        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+            has_media = b"chime_media_connections" in answer.read()
+        assert has_media == (expected and installed_media() is not None)
+        assert chime.interrupt() == 0  # type: ignore[attr-defined]
+
+
+def test_a_taken_media_port_is_said_in_one_line(chime: Run) -> None:
+    if installed_media() is None:
+        pytest.skip("media is not installed")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        code, out, err = chime("serve", "--port", "0", "--media-port", str(port))
+    assert (code, out) == (2, "")
+    assert "media_port" in err.splitlines()[-1]
+    assert f"UDP port {port}" in err.splitlines()[-1]
+
+
+def test_turn_servers_are_checked(chime: Run) -> None:
+    code, _, err = chime("serve", "--port", "0", "--turn", "stun:127.0.0.1")
+    assert code == 2
+    assert "does not begin with turn:" in err
