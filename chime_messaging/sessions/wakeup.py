@@ -20,11 +20,8 @@ from contextlib import asynccontextmanager, suppress
 @asynccontextmanager
 async def signals_wake_the_loop() -> AsyncIterator[None]:
     """Let signals wake the event loop while inside. Does nothing where somebody else sees to that, or cannot."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        loop = None
-    if loop is None or sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+    loop = _running_loop()
+    if loop is None or threading.current_thread() is not threading.main_thread():
         yield
         return
     wakeup = _wakeups.get(loop)
@@ -38,6 +35,15 @@ async def signals_wake_the_loop() -> AsyncIterator[None]:
         if not wakeup.users:
             del _wakeups[loop]
             wakeup.close()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop if it is asyncio's own on Unix; others have the descriptor, or a time of their own."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return loop if sys.platform != "win32" and isinstance(loop, asyncio.SelectorEventLoop) else None
 
 
 class _Wakeup:
