@@ -10,6 +10,7 @@ from trio.testing import MockClock
 
 from chime_messaging import MessagingSession, MessagingSessionConfiguration, ReconnectScheduled, SessionEstablished
 from chime_messaging.aws import ControlPlane
+from chime_messaging.errors import UsageError
 from chime_messaging.protocol import ChannelActivity, Listing
 from chime_messaging.sessions.service import MessagePage
 from chime_messaging.testing import EventRecorder
@@ -21,7 +22,7 @@ HOUR = 3600.0
 
 
 class NoService:
-    """What a session asks of AWS, for a test without one: where to connect, and (with resume off) nothing else."""
+    """What a session asks of AWS, for a test without one."""
 
     def __init__(self, memory: MemoryConnector) -> None:
         self.memory = memory
@@ -36,16 +37,16 @@ class NoService:
 
     @property
     def control_plane(self) -> ControlPlane:
-        """For channels; not used here."""
-        raise NotImplementedError
+        """For channels."""
+        raise UsageError("there is nobody to call")
 
     async def activities(self) -> list[ChannelActivity]:
-        """For resume; not used here."""
-        raise NotImplementedError
+        """For resume: Alice is in no channel."""
+        return []
 
     async def messages(self, listing: Listing, next_token: str | None) -> MessagePage:
-        """For resume; not used here."""
-        raise NotImplementedError
+        """For resume: nobody has said anything."""
+        return MessagePage([])
 
 
 async def serve(memory: MemoryConnector) -> None:

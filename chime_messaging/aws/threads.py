@@ -1,15 +1,15 @@
-"""Blocking calls in worker threads: bounded in number, with a deadline, never holding the event loop up."""
+"""Blocking calls in threads: bounded in number, with a deadline, never holding up the event loop or the exit."""
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
-from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar, current_token
 
 MAX_THREADS = 32
@@ -22,80 +22,75 @@ _limiters: RunVar[WeakKeyDictionary[object, CapacityLimiter]] = RunVar("chime_me
 
 
 async def run_in_thread(function: Callable[[], T], *, timeout: float | None = None) -> T:
-    """Run a blocking function in a worker thread.
+    """Run a blocking function in a thread of its own.
 
     A caller that is cancelled or runs out of time goes on at once. The thread cannot be stopped; it keeps its place in
-    the count until the function returns, so that a dead network does not collect threads without bound.
+    the count until the function returns, so that a dead network does not collect threads without bound. A program that
+    ends does not wait for it.
 
     Args:
         function: What to call (`functools.partial` binds arguments).
-        timeout: Seconds to wait, the wait for a free thread included; None waits for ever.
+        timeout: Seconds to wait, the wait for a place included; None waits for ever.
 
     Raises:
         TimeoutError: if it takes longer than `timeout`.
     """
     with anyio.fail_after(timeout):
         limiter = _current_limiter()
-        slot = _Slot(limiter)
-        await limiter.acquire_on_behalf_of(slot)
-
-        def work() -> T | None:
-            if not slot.begin():
-                return None
-            try:
-                return function()
-            finally:
-                slot.end()
-
-        try:
-            result = await to_thread.run_sync(work, abandon_on_cancel=True, limiter=CapacityLimiter(1))
-        finally:
-            slot.leave()
-    return result  # type: ignore[return-value]  # None from `work` only when nobody waits any more
+        call = _Call(function, limiter)
+        await limiter.acquire_on_behalf_of(call)
+        call.start()
+        await call.done.wait()
+    return call.result()
 
 
-class _State(Enum):
-    WAITING = 1
-    RUNNING = 2
-    ABANDONED = 3
-    OVER = 4
+class _Call(Generic[T]):
+    """One call and its place in the count, which is given back once the function has returned."""
 
-
-class _Slot:
-    """A place in the count; given back exactly once, by the caller or by the thread it left behind."""
-
-    def __init__(self, limiter: CapacityLimiter) -> None:
-        self._limiter = limiter
+    def __init__(self, function: Callable[[], T], limiter: CapacityLimiter) -> None:
         native: Any = current_token().native_token
         # Fire and forget: anyio's own way back from a thread waits for an answer, which never comes from a loop that
         # is just ending.
         self._call_soon: Callable[..., object] = getattr(native, "call_soon_threadsafe", None) or native.run_sync_soon
-        self._lock = threading.Lock()
-        self._state = _State.WAITING
+        self._function = function
+        self._limiter = limiter
+        self._outcome: list[T] = []
+        self._error: BaseException | None = None
+        self.done = anyio.Event()
 
-    def begin(self) -> bool:
-        with self._lock:
-            if self._state is not _State.WAITING:
-                return False
-            self._state = _State.RUNNING
-            return True
+    def start(self) -> None:
+        # A daemon, unlike anyio's worker threads, for which the interpreter waits before it exits: one request that
+        # is never answered would keep a program alive that was told to end.
+        work = contextvars.copy_context().run
+        thread = threading.Thread(target=work, args=(self._run,), name="chime blocking call", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads on this machine
+            self._finish()
+            raise
 
-    def end(self) -> None:
-        with self._lock:
-            abandoned, self._state = self._state is _State.ABANDONED, _State.OVER
-        if abandoned:
-            try:
-                self._call_soon(self._limiter.release_on_behalf_of, self)
-            except RuntimeError:  # the event loop has ended, and the count with it
-                return
+    def _run(self) -> None:
+        try:
+            self._outcome.append(self._function())
+        except BaseException as exc:
+            self._error = exc
+        try:
+            self._call_soon(self._finish)
+        except RuntimeError:  # the event loop has ended, and the count with it
+            return
 
-    def leave(self) -> None:
-        with self._lock:
-            if self._state is _State.RUNNING:
-                self._state = _State.ABANDONED
-                return
-            self._state = _State.OVER
+    def _finish(self) -> None:
         self._limiter.release_on_behalf_of(self)
+        self.done.set()
+
+    def result(self) -> T:
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback holds this frame
+        return self._outcome[0]
 
 
 def limiter_of(owner: object, size: int) -> CapacityLimiter:

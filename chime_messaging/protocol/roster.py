@@ -84,8 +84,8 @@ class Roster:
         attendee = RosterAttendee(
             entry.attendee_id, entry.external_user_id or entry.attendee_id, entry.audio_stream_id, muted
         )
-        if known is not None:
-            self._by_stream.pop(known.audio_stream_id, None)
+        if known is not None and self._by_stream.get(known.audio_stream_id) == entry.attendee_id:
+            del self._by_stream[known.audio_stream_id]
         previous = self._by_stream.get(entry.audio_stream_id)
         events: list[Event] = []
         if previous is not None and previous != entry.attendee_id:

@@ -89,7 +89,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
+            raise ValueError(f"this application answers http, not {scope['type']}")
         method: str = scope["method"]
         if method == "OPTIONS":
             await _send(send, 204, _PREFLIGHT, b"")

@@ -29,7 +29,7 @@ class Quota:
 
     name: str
     rate: float
-    """Calls per second; also how many may come at once."""
+    """Calls per second."""
     scope: str
     """The parameter whose value has a bucket of its own, or ``app-instance`` (of any ARN in the parameters),
     ``bearer`` or ``account``."""
@@ -37,11 +37,13 @@ class Quota:
     """Service and operation; empty for all operations of all services that have the scope."""
     shared: bool = True
     """Whether the operations share a bucket, or each has its own."""
+    at_once: float | None = None
+    """Calls that may come at once, if that is not one second's worth."""
 
     @property
     def burst(self) -> float:
-        """Calls that may come at once: one second's worth."""
-        return max(1.0, self.rate)
+        """Calls that may come at once."""
+        return max(1.0, self.rate) if self.at_once is None else self.at_once
 
 
 def _messaging(*names: str) -> frozenset[tuple[str, str]]:
@@ -50,6 +52,10 @@ def _messaging(*names: str) -> frozenset[tuple[str, str]]:
 
 def _identity(*names: str) -> frozenset[tuple[str, str]]:
     return frozenset(("identity", name) for name in names)
+
+
+def _meetings(*names: str) -> frozenset[tuple[str, str]]:
+    return frozenset(("meetings", name) for name in names)
 
 
 QUOTAS: tuple[Quota, ...] = (
@@ -129,6 +135,37 @@ QUOTAS: tuple[Quota, ...] = (
         10,
         "account",
         _identity("ListAppInstances", "ListAppInstanceUsers", "ListAppInstanceAdmins", "ListAppInstanceBots"),
+        shared=False,
+    ),
+    # Approximations: the service documents its rates of meetings per account and Region, and changes them.
+    Quota(
+        "meetings created",
+        10,
+        "account",
+        _meetings("CreateMeeting", "CreateMeetingWithAttendees"),
+        shared=False,
+        at_once=20,
+    ),
+    Quota(
+        "other calls about meetings",
+        10,
+        "account",
+        _meetings(
+            "BatchCreateAttendee",
+            "BatchUpdateAttendeeCapabilitiesExcept",
+            "CreateAttendee",
+            "DeleteAttendee",
+            "DeleteMeeting",
+            "GetAttendee",
+            "GetMeeting",
+            "ListAttendees",
+            "ListTagsForResource",
+            "StartMeetingTranscription",
+            "StopMeetingTranscription",
+            "TagResource",
+            "UntagResource",
+            "UpdateAttendeeCapabilities",
+        ),
         shared=False,
     ),
 )

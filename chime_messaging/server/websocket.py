@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
@@ -45,7 +46,7 @@ def frame(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
     return Frame(opcode, payload).serialize(mask=False)
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(asyncio.Protocol, ABC):
     """One websocket, from the upgrade request to the end of its TCP connection.
 
     Subclasses say what it is for: `accepts`, `opened`, `received`, `detached` and `lost`.
@@ -107,17 +108,17 @@ class WebSocket(asyncio.Protocol):
 
     # What a subclass decides
 
+    @abstractmethod
     def accepts(self, path: str) -> bool:
         """Whether a websocket is offered at this path."""
-        raise NotImplementedError
 
     def select_subprotocol(self, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """Choose among the subprotocols that the client offers; None goes on without one."""
         return None
 
+    @abstractmethod
     def opened(self, target: str, headers: Headers) -> None:
         """The upgrade is done. `target` is the raw request target: path and query."""
-        raise NotImplementedError
 
     def received(self, message: bytes) -> None:
         """A whole message has come, text or binary. Not called once `closed`."""

@@ -3,7 +3,7 @@
 session = ChimeSession.create(meeting, attendee)
 session.add_data_message_observer(Printer())
 async with session:
-await session.send_message({"text": "hello"})
+    await session.send_message({"text": "hello"})
 """
 
 from __future__ import annotations

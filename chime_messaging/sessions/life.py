@@ -14,6 +14,7 @@ from types import TracebackType
 import anyio
 
 from chime_messaging.errors import UsageError
+from chime_messaging.sessions.wakeup import signals_wake_the_loop
 
 
 class Life:
@@ -89,7 +90,7 @@ class Life:
     async def _live(self) -> AsyncIterator[None]:
         self._ready, self._over = ready, _ = anyio.Event(), anyio.Event()
         failure: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
+        async with signals_wake_the_loop(), anyio.create_task_group() as tasks:
             tasks.start_soon(self._until_over, name=self._name)
             try:
                 await ready.wait()

@@ -11,6 +11,7 @@ import platform
 import random
 import time
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -224,6 +225,7 @@ class SignalingSession:
                     platform_name="python",
                     platform_version=platform.python_version(),
                     chime_sdk_version=chime_messaging.__version__,
+                    client_utc_offset=utc_offset(self._clock()),
                 ),
             ),
             wall_clock=self._clock() - anyio.current_time(),
@@ -364,6 +366,16 @@ class SignalingSession:
             elif isinstance(event, MeetingReconnectScheduled | MeetingSessionStopped):
                 _log(event, self.configuration.credentials.attendee_id)
         return events
+
+
+def utc_offset(seconds: float) -> str:
+    """Return how far local time is from UTC, for example ``+01:00``.
+
+    Args:
+        seconds: When, since the epoch.
+    """
+    offset = datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%z")
+    return f"{offset[:3]}:{offset[3:5]}"
 
 
 def signaling_url(url: str) -> str:

@@ -224,7 +224,8 @@ def rate_rows() -> Iterator[Row]:
     for quota in quotas.QUOTAS:
         names = ", ".join(f"`{name}`" for _, name in sorted(quota.operations))
         scope = quota.scope if quota.shared else f"{quota.scope} and operation"
-        yield quota.name, f"{quota.rate:g}", scope, names or "all that take a bearer"
+        rate = f"{quota.rate:g}" if quota.at_once is None else f"{quota.rate:g} (burst {quota.at_once:g})"
+        yield quota.name, rate, scope, names or "all that take a bearer"
 
 
 def count_rows() -> Iterator[Row]:

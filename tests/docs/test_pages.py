@@ -106,5 +106,7 @@ def test_every_policy_of_mailboxes_is_told() -> None:
 
 def test_the_readme_counts_operations_right() -> None:
     text = (ROOT / "README.md").read_text()
-    for service in ("messaging", "identity"):
-        assert f"{len(service_model(service).operation_names)} chime-sdk-{service}" in text
+    counts = {name: len(service_model(name).operation_names) for name in ("messaging", "identity", "meetings")}
+    assert f"all {sum(counts.values())} operations" in text
+    for service, count in counts.items():
+        assert f"{count} chime-sdk-{service}" in text

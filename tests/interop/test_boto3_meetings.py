@@ -1,7 +1,7 @@
 """Unmodified boto3 against the meetings service: every operation succeeds, every error it declares arrives."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -75,19 +75,30 @@ class World:
 
 @pytest.fixture(scope="module")
 def plain(start_chime: Callable[..., LocalChime]) -> LocalChime:
-    """A server over plain HTTP, with the service's quotas."""
-    return start_chime()
+    """A server over plain HTTP, without quotas: the tests create more meetings per second than an account may."""
+    return start_chime(quotas=False)
+
+
+def impatient(server: LocalServer) -> Any:
+    """boto3 that does not try again by itself: each error is one answer, and no test waits for its back-off."""
+    return server.client("chime-sdk-meetings", config=Config(retries={"total_max_attempts": 1}))
 
 
 @pytest.fixture(scope="module")
 def client(plain: LocalChime) -> Any:
-    """boto3 that does not try again by itself: each error is one answer, and no test waits for its back-off."""
-    return plain.server.client("chime-sdk-meetings", config=Config(retries={"total_max_attempts": 1}))
+    return impatient(plain.server)
 
 
 @pytest.fixture
 def world(plain: LocalChime, client: Any) -> World:
     return World(plain.server, client)
+
+
+@pytest.fixture
+def limited() -> Iterator[World]:
+    """A world with the service's quotas."""
+    with LocalServer(ServerConfiguration(port=0)) as server:
+        yield World(server, impatient(server))
 
 
 VALID: dict[str, Callable[[World], Request]] = {
@@ -191,7 +202,15 @@ PROVOKED: dict[tuple[str, str], Callable[[World], Request]] = {
 
 
 @pytest.mark.parametrize(("operation", "error"), DECLARED)
-def test_a_declared_error_reaches_the_caller_as_its_class(world: World, operation: OperationModel, error: str) -> None:
+def test_a_declared_error_reaches_the_caller_as_its_class(
+    request: pytest.FixtureRequest, operation: OperationModel, error: str
+) -> None:
+    quotas = (operation.name, error) in PROVOKED and error == "LimitExceededException"
+    world: World = request.getfixturevalue("limited" if quotas else "world")
+    check_declared_error(world, operation, error)
+
+
+def check_declared_error(world: World, operation: OperationModel, error: str) -> None:
     request = VALID[operation.name](world)
     if (operation.name, error) in PROVOKED:
         request = PROVOKED[operation.name, error](world)
@@ -216,6 +235,17 @@ def test_a_declared_error_reaches_the_caller_as_its_class(world: World, operatio
     assert response["Error"]["Message"]
     if request.get("ResourceARN") != "no arn":  # which no service can claim for its own
         assert response["RequestId"] == response["ResponseMetadata"]["RequestId"]
+
+
+def test_more_meetings_than_an_account_may_create_are_throttled(limited: World) -> None:
+    for _ in range(200):
+        try:
+            limited.call("CreateMeeting", limited.new)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ThrottlingException"
+            assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+            return
+    raise AssertionError("200 meetings were created")
 
 
 def test_no_operation_is_left_out() -> None:

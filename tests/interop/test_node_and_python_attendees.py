@@ -182,7 +182,6 @@ DIFFERENCES = {
     "join.clientDetails.platformVersion": "the version of Python; Node has none to tell the official client",
     "join.clientDetails.clientSource": "each says which client it is",
     "join.clientDetails.chimeSdkVersion": "each its own",
-    "join.clientDetails.clientUtcOffset": "ours does not say in which time zone it runs; nothing depends on it",
 }
 """Everything in which our frames differ from those of the official client, and why."""
 

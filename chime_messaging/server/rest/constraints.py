@@ -58,7 +58,7 @@ def compile_check(shape: Shape) -> Check:
         return _boolean(shape)
     if shape.type_name == "timestamp":
         return _timestamp(shape)
-    raise NotImplementedError(f"the models had no {shape.type_name} when this was written")
+    raise TypeError(f"the models had no {shape.type_name} when this was written")
 
 
 def _structure(shape: StructureShape) -> Check:

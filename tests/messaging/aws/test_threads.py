@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -70,3 +72,24 @@ async def test_many_cancelled_calls_leave_no_place_taken(monkeypatch: pytest.Mon
     async with anyio.create_task_group() as tasks:
         for _ in range(9):
             tasks.start_soon(partial(run_in_thread, threading.get_ident, timeout=10))
+
+
+ABANDONED = """
+import sys
+import threading
+import anyio
+from chime_messaging.aws.threads import run_in_thread
+
+async def main():
+    with anyio.move_on_after(0.01):
+        await run_in_thread(threading.Event().wait)
+
+anyio.run(main, backend=sys.argv[1])
+print("good bye")
+"""
+
+
+def test_a_call_that_never_returns_does_not_keep_the_program_from_ending(anyio_backend: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", ABANDONED, anyio_backend]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "good bye\n", "")

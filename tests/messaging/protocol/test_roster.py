@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import example, given
 
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import AttendeeJoined, AttendeeLeft, AttendeeMuted, RosterAttendee
@@ -160,6 +160,7 @@ ENTRIES = st.one_of(
 )
 
 
+@example([[there(1, "b")], None, [there(1, "a"), there(1, "b")]])
 @given(st.lists(st.lists(ENTRIES, max_size=5) | st.none(), max_size=12))
 def test_what_is_told_adds_up_to_who_is_there(frames: list[list[AudioStreamIdInfo] | None]) -> None:
     roster = Roster("a")

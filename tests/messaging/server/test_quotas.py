@@ -130,6 +130,19 @@ def test_operations_with_a_bucket_of_their_own_do_not_share() -> None:
     assert admitted(limiter, "ListAppInstanceUsers", 20, service="identity") == 10
 
 
+def test_each_operation_of_meetings_has_a_rate_of_its_own_and_meetings_are_created_in_bursts() -> None:
+    clock = Clock()
+    limiter = Limiter(clock=clock)
+    model = service_model("meetings")
+    for _ in range(2):
+        passed = {name: admitted(limiter, name, 50, service="meetings") for name in model.operation_names}
+        bursts = {name: 20 if name.startswith("CreateMeeting") else 10 for name in model.operation_names}
+        assert passed == bursts
+        clock.now += 2.0
+    clock.now += 0.1 - 2.0
+    assert admitted(limiter, "GetMeeting", 5, service="meetings") == 1
+
+
 def test_a_user_opens_one_connection_a_second_after_a_burst() -> None:
     clock = Clock()
     limiter = Limiter(clock=clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 from chime_messaging.errors import (
     AttendeeRejectedError,
     AttendeeRemovedError,
+    ConnectError,
     JoinedFromAnotherDeviceError,
     MeetingEndedError,
 )
@@ -22,6 +24,7 @@ from chime_messaging.meeting_events import (
     MeetingReconnectScheduled,
     MeetingSessionStarted,
 )
+from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.local_server import LocalServer
 from chime_messaging.sessions.data_messages import DataMessageSession
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
@@ -227,3 +230,17 @@ async def test_a_reliable_topic_hands_plain_messages_through_and_others_see_plai
             assert (await anext(messages)).text() == "from a browser"
             await alice.send("plain", "as it is")
             assert (await anext(plain)).data == b"as it is"
+
+
+async def test_meetings_are_joined_over_wss_if_the_certificate_is_trusted() -> None:
+    async with LocalServer(ServerConfiguration(port=0, quotas=False, tls=True)) as server:
+        hall = await anyio.to_thread.run_sync(Hall, server)
+        assert hall.meeting["Meeting"]["MediaPlacement"]["SignalingUrl"].startswith("wss://")
+        trusting = ssl.create_default_context(cafile=server.ca_path)
+        ann = hall.session("ann", ssl_context=trusting)
+        bob = hall.session("bob", ssl_context=trusting)
+        async with ann, bob, bob.events(DataMessageReceived) as heard:
+            await ann.send("chat", "hello")
+            assert (await anext(heard)).message.text() == "hello"
+        with pytest.raises(ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await hall.session("eve", ssl_context=ssl.create_default_context()).__aenter__()
