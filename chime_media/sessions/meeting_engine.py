@@ -52,6 +52,8 @@ CONNECT_TIMEOUT = 15.0
 """Seconds from JOIN_ACK until media flows, and for the answer to each offer."""
 CONSENT_TIMEOUT = 15.0
 """Seconds after which a path that no longer answers counts as lost."""
+LOSS_GRACE = 0.5
+"""Seconds from the end of media until the session connects anew, if signalling does not say why media ended."""
 
 log = logging.getLogger(__name__)
 
@@ -379,7 +381,13 @@ class MeetingEngine:
             self._peer = None
             self.sender.detach()
             if link is not None and link.peer is peer:
-                self.break_off(MeetingSessionStatusCode.CONNECTION_HEALTH_RECONNECT, f"media was lost: {reason}")
+                self._spawn(self._media_lost(link, reason))
+
+    async def _media_lost(self, link: _Link, reason: str) -> None:
+        # A service that ends the session says so, but its media may end first.
+        await asyncio.sleep(LOSS_GRACE)
+        if self._link is link:
+            self.signaling.break_off(MeetingSessionStatusCode.CONNECTION_HEALTH_RECONNECT, f"media was lost: {reason}")
 
 
 class _Outlet(EventHub):
