@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
+
+import numpy as np
 
 from chime_media.protocol.negotiated import NegotiatedSession
 from chime_media.protocol.offer import AudioOffer, CameraOffer, Negotiation
@@ -30,8 +32,6 @@ from chime_messaging.wire.signaling_pb2 import (
 )
 from tests.media.listener import Listener
 from tests.messaging.server.attendee_client import Client, Meeting
-
-__all__ = ["MediaClient", "OpusEncoder", "attending"]
 
 
 class MediaClient:
@@ -101,6 +101,25 @@ class MediaClient:
                 extensions={level: bytes([attenuation])},
             )
         )
+
+    @contextmanager
+    def talking(self) -> Iterator[None]:
+        """Send a tone, a packet every 20 ms."""
+        loop = asyncio.get_running_loop()
+        encoder = OpusEncoder()
+        wave = (8000 * np.sin(np.arange(960) * 2 * np.pi * 440 / 48000)).astype(np.int16)
+        sound = encoder.encode(wave.reshape(-1, 1))
+        timers: list[asyncio.TimerHandle] = []
+
+        def send() -> None:
+            self.speak(sound)
+            timers[:] = [loop.call_later(0.02, send)]
+
+        send()
+        try:
+            yield
+        finally:
+            timers[0].cancel()
 
     def show(self, payload: bytes, *, ssrc: int | None = None) -> None:
         """Send one packet of VP8, a frame of its own."""

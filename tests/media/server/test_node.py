@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
-from chime_media.rtc.opus import OpusEncoder
 from chime_media.server import attendee_media, meeting_media
 from chime_media.server.local_server import LocalMeetingServer
 from chime_media.wire import rtcp, rtp
@@ -49,13 +47,6 @@ def meeting(server: LocalMeetingServer, request: pytest.FixtureRequest) -> Itera
     made.api.delete_meeting(MeetingId=made.meeting_id)
 
 
-def tone() -> bytes:
-    """20 ms of something to hear."""
-    encoder = OpusEncoder()
-    wave = (8000 * np.sin(np.arange(960) * 2 * np.pi * 440 / 48000)).astype(np.int16)
-    return encoder.encode(wave.reshape(-1, 1))
-
-
 async def enter(stack: AsyncExitStack, meeting: Meeting, name: str, **options: str | int) -> MediaClient:
     """An attendee that is there: subscribed, connected, heard."""
     attendee = await stack.enter_async_context(attending(meeting, name, **options))  # type: ignore[arg-type]
@@ -66,14 +57,6 @@ async def enter(stack: AsyncExitStack, meeting: Meeting, name: str, **options: s
     while entries[-1].attendee_id != attendee.attendee_id:
         entries = await attendee.entries()
     return attendee
-
-
-async def talk(attendee: MediaClient, until: asyncio.Event) -> None:
-    """Say something every 20 ms."""
-    sound = tone()
-    while not until.is_set():
-        attendee.speak(sound)
-        await asyncio.sleep(0.02)
 
 
 # Joining
@@ -112,9 +95,7 @@ async def test_the_others_hear_of_who_speaks_and_that_it_fell_silent(meeting: Me
         alice = await enter(stack, meeting, "alice")
         bob = await enter(stack, meeting, "bob")
         entry = next(entry for entry in await alice.entries() if entry.attendee_id == bob.attendee_id)
-        silent = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(talk(bob, silent))
+        with bob.talking():
             while True:
                 frame = await alice.client.next(SignalFrame.AUDIO_METADATA)
                 states = {state.audio_stream_id: state for state in frame.audio_metadata.attendee_states}
@@ -123,7 +104,6 @@ async def test_the_others_hear_of_who_speaks_and_that_it_fell_silent(meeting: Me
                     break
             before = len(alice.listener.rtp)
             await alice.listener.until(lambda: any(len(each) > 40 for each in alice.listener.rtp[before:]))
-            silent.set()
         while True:
             frame = await alice.client.next(SignalFrame.AUDIO_METADATA)
             (state,) = frame.audio_metadata.attendee_states
@@ -140,12 +120,9 @@ async def test_mute_is_seen_by_all_and_keeps_the_voice_from_the_mix(meeting: Mee
             while not (entry := (await attendee.entries())[-1]).muted:
                 pass
             assert not entry.attendee_id
-        silent = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(talk(bob, silent))
+        with bob.talking():
             before = len(alice.listener.rtp)
             await alice.listener.until(lambda: len(alice.listener.rtp) >= before + 30)
-            silent.set()
         assert {len(rtp.parse(packet).payload) for packet in alice.listener.rtp[before + 5 :]} == {3}
 
 
@@ -167,15 +144,12 @@ async def test_who_sends_no_media_any_more_is_dropped_and_comes_back(
         alice = await enter(stack, meeting, "alice")
         bob = await enter(stack, meeting, "bob")
         (entry,) = [each for each in await alice.entries() if each.attendee_id == bob.attendee_id]
-        silent = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(talk(alice, silent))
+        with alice.talking():
             monkeypatch.setattr(attendee_media, "DROPPED_AFTER", 0.4)
             dropped = (await alice.entries())[-1]
             assert (dropped.audio_stream_id, dropped.dropped) == (entry.audio_stream_id, True)
             bob.speak(b"\xf8\xff\xfe")
             back = (await alice.entries())[-1]
-            silent.set()
         assert back.attendee_id == bob.attendee_id
         assert back.audio_stream_id > entry.audio_stream_id
 
@@ -398,11 +372,46 @@ async def test_an_attendee_that_may_not_send_video_only_views(meeting: Meeting) 
         answered = await alice.ask(alice.frame())
         assert answered.error.status == 206
         # Audio is not sent to it any more; reports still are.
-        await asyncio.sleep(0.05)
+        await settled(alice)
         before = len(alice.listener.rtp)
         reports = len(alice.listener.rtcp)
         await alice.listener.until(lambda: len(alice.listener.rtcp) > reports)
         assert len(alice.listener.rtp) == before
+
+
+# Replicas
+
+
+async def test_the_audience_of_a_replica_hears_and_sees_and_is_heard_once_it_is_promoted(meeting: Meeting) -> None:
+    replica = await asyncio.to_thread(meeting.replica)
+    guest = await asyncio.to_thread(meeting.attendee, "guest")
+    async with AsyncExitStack() as stack:
+        alice = await enter(stack, meeting, "alice")
+        alice.start_camera()
+        stream_id = (await alice.subscribe()).allocations[0].stream_id
+        fan = await stack.enter_async_context(attending(replica, "fan"))
+        index = await fan.told_of(alice.attendee_id)
+        assert (index.at_capacity, index.sources[0].stream_id) == (True, stream_id)
+        fan.negotiation.receive(stream_id)
+        (track,) = (await fan.subscribe()).tracks
+        alice.show(KEY_FRAME)
+        await fan.listener.until(lambda: of(fan, track.ssrc, 0) == [KEY_FRAME])
+        with fan.talking():
+            before = len(alice.listener.rtp)
+            await alice.listener.until(lambda: len(alice.listener.rtp) > before + 30)
+            assert {len(rtp.parse(packet).payload) for packet in alice.listener.rtp[before:]} == {3}
+            await fan.client.send(
+                signal_frames.primary_meeting_join(guest["AttendeeId"], guest["ExternalUserId"], guest["JoinToken"])
+            )
+            assert not (await fan.client.next(SignalFrame.PRIMARY_MEETING_JOIN_ACK)).HasField("error")
+            assert (await alice.entries())[-1].attendee_id == guest["AttendeeId"]
+            before = len(alice.listener.rtp)
+            await alice.listener.until(lambda: any(len(each) > 40 for each in alice.listener.rtp[before:]))
+            fan.start_camera()
+            assert (await fan.subscribe()).duplex == DUPLEX
+            await alice.told_of(guest["AttendeeId"])
+            await fan.client.send(signal_frames.primary_meeting_leave())
+            await alice.told_of()
 
 
 # Ends
