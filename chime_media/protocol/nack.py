@@ -36,13 +36,13 @@ class NackGenerator:
 
     __slots__ = (
         "_capacity",
-        "_highest",
         "_missing",
         "_patience",
         "_seconds",
         "_tries",
         "doubted",
         "given_up",
+        "highest",
         "round_trip",
     )
 
@@ -50,7 +50,8 @@ class NackGenerator:
         self._capacity = capacity
         self._tries = tries
         self._seconds = seconds
-        self._highest = -1
+        self.highest = -1
+        """The highest number so far. Who takes the next one may set it to that in place of calling `received`."""
         self._missing: dict[int, _Missing] = {}
         self._patience = 0.0
         self.round_trip = 0.1
@@ -62,14 +63,14 @@ class NackGenerator:
 
     def received(self, number: int, now: float, *, resent: bool = False) -> Iterable[int]:
         """Take the extended number of a packet; answers the numbers to ask for at once, mostly none."""
-        highest = self._highest
+        highest = self.highest
         if number == highest + 1 or highest < 0:
-            self._highest = number
+            self.highest = number
             return _NONE
         if number <= highest:
             self._arrived(number, now, resent)
             return _NONE
-        self._highest = number
+        self.highest = number
         if number - highest - 1 + len(self._missing) > self._capacity:
             self.given_up += number - highest - 1 + len(self._missing)
             self._missing.clear()

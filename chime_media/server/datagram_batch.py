@@ -79,18 +79,19 @@ class DatagramBatch:
             except BlockingIOError:
                 self.unsent += len(run)
             except OSError:
-                # A path that cannot do it, or whose datagrams are smaller than ours.
-                self.segments = False
-                self._send_each(run, address)
+                # If they go out one by one, it is the path that cannot do it, or whose datagrams are smaller than ours.
+                self.segments = not self._send_each(run, address)
         else:
             self._send_each(run, address)
 
-    def _send_each(self, datagrams: list[bytes], address: Address) -> None:
+    def _send_each(self, datagrams: list[bytes], address: Address) -> bool:
+        unsent = self.unsent
         for datagram in datagrams:
             try:
                 self._sendto(datagram, address)
             except OSError:
                 self.unsent += 1
+        return self.unsent == unsent
 
 
 def runs(datagrams: list[bytes]) -> Iterator[list[bytes]]:

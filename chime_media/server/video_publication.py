@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from struct import Struct
 
 from chime_media.protocol import rtx
 from chime_media.protocol.video_format import VideoFormat
@@ -14,7 +14,9 @@ from chime_media.server.video_stream import VideoStream
 from chime_media.wire import rtcp, rtp
 from chime_messaging.errors import DecodeError
 
-_log = logging.getLogger(__name__)
+_HEADER = Struct("!BBHII")
+_PLAIN_HEADER, _EXTENDED_HEADER = 12, 16
+_LEAST = 16
 
 REPORT_INTERVAL = 1.0
 FIRST_REPORT = 0.2
@@ -133,6 +135,22 @@ class Publication:
 
     def rtp_received(self, packet: bytes, arrival: float) -> None:
         """Take one RTP packet of the sender's video. Never raises."""
+        size = len(packet)
+        if size > _LEAST:
+            first, second, sequence_number, timestamp, ssrc = _HEADER.unpack_from(packet)
+            stream = self._streams.get(ssrc)
+            if stream is not None and second & 0x7F in self.formats:
+                # As nearly all packets are: neither padding nor contributing sources.
+                start = _PLAIN_HEADER if first == 0x80 else 0
+                if first == 0x90:
+                    start = _EXTENDED_HEADER + ((packet[14] << 8 | packet[15]) << 2)
+                if 0 < start <= size:
+                    if not stream.received(sequence_number, timestamp, second, packet[start:], size, arrival):
+                        self._bind(self._layer_of(stream), rtp.parse(packet), arrival)
+                    return
+        self._take_other(packet, arrival)
+
+    def _take_other(self, packet: bytes, arrival: float) -> None:
         try:
             parsed = rtp.parse(packet)
         except DecodeError:
@@ -140,7 +158,7 @@ class Publication:
             return
         stream = self._streams.get(parsed.ssrc)
         if stream is not None and parsed.payload_type in self.formats:
-            if not stream.received(parsed, arrival):
+            if not self._hand_over(stream, parsed, arrival):
                 self._bind(self._layer_of(stream), parsed, arrival)
             return
         if parsed.payload_type in self.retransmissions:
@@ -182,7 +200,12 @@ class Publication:
             self._wake(self._report_at)
         stream.last_arrival = arrival
         self._on_layer(self, layer)
-        stream.received(packet, arrival)
+        self._hand_over(stream, packet, arrival)
+
+    def _hand_over(self, stream: VideoStream, packet: rtp.RtpPacket, arrival: float) -> bool:
+        return stream.received(
+            packet.sequence_number, packet.timestamp, packet.data[1], packet.payload, len(packet.data), arrival
+        )
 
     def _is_key(self, payload_type: int, payload: bytes) -> bool:
         return self._detectors[payload_type](payload)

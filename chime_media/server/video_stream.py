@@ -25,18 +25,22 @@ class VideoPacket:
     Attributes:
         number: Sequence number beyond 16 bits.
         timestamp: Of the sender's stream.
-        second: Payload type and marker, as they stand in the RTP header.
+        second: Payload type and marker, as they stand in the second byte of an RTP header.
         payload: Without padding.
     """
 
-    __slots__ = ("number", "payload", "payload_type", "second", "timestamp")
+    __slots__ = ("number", "payload", "second", "timestamp")
 
-    def __init__(self, number: int, timestamp: int, payload_type: int, marker: int, payload: bytes) -> None:
+    def __init__(self, number: int, timestamp: int, second: int, payload: bytes) -> None:
         self.number = number
         self.timestamp = timestamp
-        self.payload_type = payload_type
-        self.second = payload_type | marker
+        self.second = second
         self.payload = payload
+
+    @property
+    def payload_type(self) -> int:
+        """As the sender knows the codec."""
+        return self.second & 0x7F
 
 
 class Watcher(Protocol):
@@ -98,17 +102,27 @@ class VideoStream:
 
     # packets
 
-    def received(self, packet: rtp.RtpPacket, arrival: float) -> bool:
-        """Take a packet of this SSRC. False if the sender began anew: this stream is over then."""
-        number = self.statistics.count(packet.sequence_number, len(packet.data))
+    def received(
+        self, sequence_number: int, timestamp: int, second: int, payload: bytes, size: int, arrival: float
+    ) -> bool:
+        """Take a packet of this SSRC. False if the sender began anew: this stream is over then.
+
+        Args:
+            sequence_number: As in the header.
+            timestamp: As in the header.
+            second: The header's second byte.
+            payload: Without padding.
+            size: Of the whole packet.
+            arrival: In the loop's time.
+        """
+        number = self.statistics.count(sequence_number, size)
         if number < 0:
             return number == -1
         self.last_arrival = arrival
         if self.watchers or self.waiting:
-            self._take(
-                number, packet.timestamp, packet.payload_type, packet.marker << 7, packet.payload, arrival, False
-            )
-        else:
+            self._idle = False
+            self._take(VideoPacket(number, timestamp, second, payload), arrival, False)
+        elif not self._idle:
             self._rest()
         return True
 
@@ -117,25 +131,26 @@ class VideoStream:
         if self.statistics.highest >= 0 and (self.watchers or self.waiting):
             number = self.statistics.extend(sequence_number)
             if number <= self.statistics.highest:
-                self._take(number, packet.timestamp, payload_type, packet.marker << 7, payload, at, True)
+                second = payload_type | packet.marker << 7
+                self._take(VideoPacket(number, packet.timestamp, second, payload), at, True)
 
-    def _take(
-        self, number: int, timestamp: int, payload_type: int, marker: int, payload: bytes, arrival: float, resent: bool
-    ) -> None:
-        self._idle = False
-        asked = self.nack.received(number, arrival, resent=resent)
-        packet = VideoPacket(number, timestamp, payload_type, marker, payload)
+    def _take(self, packet: VideoPacket, arrival: float, resent: bool) -> None:
+        number = packet.number
         if not self.history.add(number, packet, arrival):
             self.duplicates += 1
             return
         for watcher in self.watchers:
             watcher.forward(packet, arrival)
-        if timestamp != self._timestamp or self.waiting:
-            self._look_for_key(packet, timestamp, arrival, resent)
-        if len(self.nack) or self.nack.given_up != self._given_up:
-            self._gaps(asked, arrival)
+        nack = self.nack
+        if number == nack.highest + 1:
+            nack.highest = number
+        else:
+            self._gaps(nack.received(number, arrival, resent=resent), arrival)
+        if packet.timestamp != self._timestamp or self.waiting:
+            self._look_for_key(packet, arrival, resent)
 
-    def _look_for_key(self, packet: VideoPacket, timestamp: int, arrival: float, resent: bool) -> None:
+    def _look_for_key(self, packet: VideoPacket, arrival: float, resent: bool) -> None:
+        timestamp = packet.timestamp
         if timestamp != self._timestamp and not resent:
             self._timestamp = timestamp
             self.statistics.time_frame(timestamp, arrival)
@@ -156,17 +171,18 @@ class VideoStream:
         numbers = tuple(asked)
         if numbers:
             self._send_nack(numbers)
-        due = self.nack.next_due
-        self._wake(now if due is None else due)
+        nack = self.nack
+        due = now if nack.given_up != self._given_up else nack.next_due
+        if due is not None:
+            self._wake(due)
 
     def _rest(self) -> None:
         # Nobody watches: count the packets, and begin without a past when somebody does.
-        if not self._idle:
-            self._idle = True
-            self.nack = NackGenerator()
-            self._given_up = self._doubted = 0
-            self._broken = False
-            self.history.clear()
+        self._idle = True
+        self.nack = NackGenerator()
+        self._given_up = self._doubted = 0
+        self._broken = False
+        self.history.clear()
 
     def _harm(self) -> bool:
         """Whether packets were lost for good, or are likely to be, since the last call."""

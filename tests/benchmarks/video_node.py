@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import psutil
@@ -244,7 +245,8 @@ class OurNode(Server):
         return await self._ask(transport, 0)
 
     async def _ask(self, transport: PinnedTransport, publishes: int) -> TransportDescription:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         asked = {"fingerprint": transport.fingerprint, "publishes": publishes}
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         said = json.loads(await self._process.stdout.readline())
@@ -388,27 +390,37 @@ async def _measure(server: Any, watchers: int, pps: int, seconds: float) -> dict
         return await load(started, watchers, pps, seconds)
 
 
+COLUMNS = {
+    "cpu": ("us/packet", ".1f"),
+    "system": ("of it system", ".1f"),
+    "percent": ("core %", ".1f"),
+    "rate": ("rate", ".0f"),
+    "missing": ("missing", ".0f"),
+    "p50": ("p50 ms", ".2f"),
+    "p99": ("p99 ms", ".2f"),
+    "memory": ("MiB/attendee", ".2f"),
+    "generator": ("generator %", ".1f"),
+    "skipped": ("skipped", ".0f"),
+}
+
+
 def compare(cases: list[tuple[int, int]], rounds: int, seconds: float, servers: dict[str, Any]) -> None:
-    print(f"{'watchers x pps':16} {'server':6} {'us/packet':>10} {'of it system':>13} {'core %':>7} {'rate':>7} {'missing':>8}"
-          f" {'p50 ms':>7} {'p99 ms':>7} {'MiB/attendee':>13} {'generator %':>12} {'skipped':>8}")  # fmt: skip
+    print("watchers x pps   server " + " ".join(f"{title:>12}" for title, _ in COLUMNS.values()))
     for watchers, pps in cases:
         results: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
         for _ in range(rounds):
             for name, server in servers.items():
-                results[name].append(run(lambda s=server: _measure(s, watchers, pps, seconds)))  # type: ignore[misc]
+                results[name].append(run(partial(_measure, server, watchers, pps, seconds)))
         median = {
             name: {key: statistics.median(row[key] for row in rows) for key in rows[0]}
             for name, rows in results.items()
         }
         for name, row in median.items():
-            print(
-                f"{watchers:5} x {pps:<8} {name:6} {row['cpu']:10.1f} {row['system']:13.1f} {row['percent']:7.1f} {row['rate']:7.0f} {row['missing']:8.0f} "
-                f"{row['p50']:7.2f} {row['p99']:7.2f} {row['memory']:13.2f} {row['generator']:12.1f} {row['skipped']:8.0f}",
-                flush=True,
-            )
+            figures = " ".join(f"{row[key]:12{form}}" for key, (_, form) in COLUMNS.items())
+            print(f"{watchers:5} x {pps:<8} {name:6} {figures}", flush=True)
         if len(median) == 2:
             ratio = median["ours"]["cpu"] / median["janus"]["cpu"]
-            print(f"{'':16} ratio  {ratio:10.3f}", flush=True)
+            print(f"{'':16} ratio  {ratio:12.3f}", flush=True)
 
 
 def main() -> None:

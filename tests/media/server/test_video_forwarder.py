@@ -110,6 +110,7 @@ def test_a_watcher_of_what_nobody_sends_yet_sees_it_when_it_comes() -> None:
     assert subscription.watched is None
     call.forwarder.unpublish(call.publication)
     call.publication = call.publish([Layer(9)])
+    call.connect(call.sender)
     call.loop.run(0.5)
     assert receiver.seen
 
