@@ -73,6 +73,10 @@ class RemoteVideosSettled(Event, frozen=True):
     group_ids: tuple[int, ...]
 
 
+class LocalVideoStarted(Event, frozen=True):
+    """Pictures of the source of the own video go out from now on."""
+
+
 class LocalVideoEnded(Event, frozen=True):
     """The source of the own video came to its end, or failed; nothing is sent any more."""
 
@@ -131,3 +135,12 @@ class ActiveSpeakerScores(Event, frozen=True):
 
     scores: dict[str, float]
     """0 to 1, by attendee id."""
+
+
+class VideoPriorityChanged(Event, frozen=True):
+    """Whether this attendee speaks, so that its video should be sent in full quality.
+
+    Official name: the bandwidth priority callback of the active speaker detector.
+    """
+
+    priority: bool

@@ -7,36 +7,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from chime_media.events import VideoTileState
 from chime_messaging.errors import UsageError
 from chime_messaging.meeting_events import VideoSource
 
 CONTENT_SUFFIX = "#content"
-
-
-class VideoTileState(msgspec.Struct, frozen=True):
-    """One tile at one moment. Official name: VideoTileState; what it says of HTML elements is left out."""
-
-    tile_id: int
-    """From 1 upwards, never used again in a session."""
-    local_tile: bool = False
-    is_content: bool = False
-    active: bool = False
-    """Shown: bound to something, with a stream, neither paused nor poorly connected."""
-    paused: bool = False
-    poor_connection: bool = False
-    """Its sender, or the service for lack of bandwidth, has paused it."""
-    bound_attendee_id: str = ""
-    bound_external_user_id: str = ""
-    has_stream: bool = False
-    """Official name: boundVideoStream is not null. A stopped local tile has none."""
-    bound: bool = False
-    """Somebody looks at its frames. Official name: boundVideoElement is not null."""
-    width: int = 0
-    """Of what is received or sent, in pixels; 0 while nothing has come. Official name: videoStreamContentWidth."""
-    height: int = 0
-    """Official name: videoStreamContentHeight."""
-    stream_id: int = 0
-    group_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,11 @@ class VideoSender:
         return self._encoder.codec if self._encoder is not None else None
 
     @property
+    def source(self) -> PictureSource | None:
+        """What is sent, None while nothing is."""
+        return self._source
+
+    @property
     def sending(self) -> bool:
         """Whether there are a source and an agreement."""
         return self._source is not None and self._payload_type is not None
@@ -168,12 +173,16 @@ class VideoSender:
         self._key_frame_wanted = True
         self._schedule()
 
-    async def stop(self) -> None:
-        """Send no more; returns when the source is not being read any more."""
+    def hold(self) -> None:
+        """Send no more; the source may still be read once."""
         self._source = self._last = self._on_ended = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    async def stop(self) -> None:
+        """Send no more; returns when the source is not being read any more."""
+        self.hold()
         if self._job is not None:
             await asyncio.wait([self._job])
 
@@ -218,12 +227,11 @@ class VideoSender:
 
     def close(self) -> None:
         """End without waiting for what is being encoded."""
-        self._source = self._last = self._on_ended = None
+        self.hold()
         self._payload_type = None
-        for timer in (self._timer, self._pacing):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._pacing = None
+        if self._pacing is not None:
+            self._pacing.cancel()
+            self._pacing = None
         self._outgoing.clear()
 
     def _schedule(self) -> None:

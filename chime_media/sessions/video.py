@@ -1,0 +1,543 @@
+"""Video of a meeting as its user holds it: `session.video`.
+
+await session.video.start_local_tile(TestCard())
+for tile in session.video.remote_tiles:
+    async for frame in tile.frames():
+        ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+from chime_media.devices.sources import VideoSource as PictureSource
+from chime_media.events import (
+    LocalVideoEnded,
+    RemoteVideoSourcesChanged,
+    RemoteVideosSettled,
+    VideoAvailabilityChanged,
+    VideoTileRemoved,
+    VideoTileState,
+    VideoTileUpdated,
+)
+from chime_media.protocol.media_frames import SentLayer
+from chime_media.protocol.tiles import CONTENT_SUFFIX, TileChanges, Tiles
+from chime_media.rtc.video_frame import VideoFrame
+from chime_media.sessions.video_engine import VideoEngine
+from chime_messaging.errors import ConfigurationError, UsageError
+from chime_messaging.events import Event
+from chime_messaging.meeting_events import IndexReceived, SignalFrameReceived, VideoSource
+from chime_messaging.wire.signaling_pb2 import SignalFrame
+
+if TYPE_CHECKING:
+    from chime_media.sessions.threaded_signaling import ThreadedSignaling
+
+MAX_RECEIVED = 25
+IDEAL_BITRATE_KBPS = 1500
+KEPT_FRAMES = 4
+PauseReason = Literal["application", "bandwidth"]
+Choice = Callable[[tuple[VideoSource, ...]], Iterable[VideoSource]]
+"""Of the streams that others send, those to receive; at most one of each group counts."""
+
+
+class VideoSink(Protocol):
+    """Takes the pictures of a tile."""
+
+    def write(self, frame: VideoFrame) -> None:
+        """Take a picture. Called on the media thread, must not wait."""
+
+    def close(self) -> None:
+        """There is no more."""
+
+
+class VideoTile:
+    """One tile. Official name: VideoTile. It stays readable after it was removed."""
+
+    def __init__(self, video: MeetingVideo, state: VideoTileState) -> None:
+        self._video = video
+        self._last = state
+        self._sinks: dict[int, tuple[VideoSink, Callable[[int, VideoFrame], object]]] = {}
+        self._listeners: list[Callable[[int, VideoFrame], object]] = []
+        self._streams: list[VideoFrames] = []
+
+    @property
+    def state(self) -> VideoTileState:
+        """As it is, or as it was when it was removed."""
+        return self._last
+
+    @property
+    def tile_id(self) -> int:
+        """Its number."""
+        return self._last.tile_id
+
+    @property
+    def attendee_id(self) -> str:
+        """Whose video it shows."""
+        return self._last.bound_attendee_id
+
+    @property
+    def removed(self) -> bool:
+        """Whether it is gone."""
+        return self._video.tiles.get(self.tile_id) is not self
+
+    def bind(self, sink: VideoSink) -> None:
+        """Write its pictures to a sink; decoding begins with the first. Official name: bindVideoElement.
+
+        Raises:
+            UsageError: It shows the own video, which is not received, or was removed.
+        """
+        self._require_remote()
+        if id(sink) in self._sinks:
+            return
+
+        def write(group_id: int, frame: VideoFrame) -> None:
+            del group_id
+            sink.write(frame)
+
+        self._sinks[id(sink)] = (sink, write)
+        self._listen(write)
+
+    def unbind(self, sink: VideoSink) -> None:
+        """Write no more to a sink, and close it. Harmless if it was not bound. Official name: unbindVideoElement."""
+        known = self._sinks.pop(id(sink), None)
+        if known is not None:
+            self._unlisten(known[1])
+            self._video.post(sink.close)
+
+    def frames(self, *, size: int = KEPT_FRAMES) -> VideoFrames:
+        """Return an asynchronous iterator over its pictures; it ends when the tile is removed.
+
+        Args:
+            size: How many may wait; beyond that the oldest are lost, and counted in `dropped`.
+
+        Raises:
+            UsageError: It shows the own video, which is not received.
+        """
+        if self._last.local_tile:
+            raise UsageError("the own video is not received")
+        return VideoFrames(self, size)
+
+    def pause(self) -> None:
+        """Ask the service to send it no more for now. Official name: pauseVideoTile."""
+        self._video.pause(self.tile_id)
+
+    def unpause(self) -> None:
+        """Ask for it again. Official name: unpauseVideoTile."""
+        self._video.unpause(self.tile_id)
+
+    # For the session
+
+    def attach(self, stream: VideoFrames, listener: Callable[[int, VideoFrame], object]) -> None:
+        """Called by an iterator that begins."""
+        self._require_remote()
+        self._streams.append(stream)
+        self._listen(listener)
+
+    def detach(self, stream: VideoFrames, listener: Callable[[int, VideoFrame], object]) -> None:
+        """Called by an iterator that ends."""
+        if stream in self._streams:
+            self._streams.remove(stream)
+            self._unlisten(listener)
+
+    def changed(self, state: VideoTileState) -> None:
+        """Called with what has changed."""
+        self._last = state
+
+    def ended(self) -> None:
+        """Called when it is removed."""
+        for stream in tuple(self._streams):
+            stream.end()
+        for sink, _ in tuple(self._sinks.values()):
+            self.unbind(sink)
+
+    def _require_remote(self) -> None:
+        if self.removed:
+            raise UsageError(f"tile {self.tile_id} was removed")
+        if not self._last.group_id:
+            raise UsageError("the own video is not received")
+
+    def _listen(self, listener: Callable[[int, VideoFrame], object]) -> None:
+        self._listeners.append(listener)
+        self._video.listen(self._last, listener)
+
+    def _unlisten(self, listener: Callable[[int, VideoFrame], object]) -> None:
+        self._listeners.remove(listener)
+        self._video.unlisten(self._last, listener, last=not self._listeners)
+
+
+class VideoFrames:
+    """Pictures of a tile; see `VideoTile.frames`. Breaking off needs `aclose` or ``async with``."""
+
+    def __init__(self, tile: VideoTile, size: int) -> None:
+        if size < 1:
+            raise UsageError("a stream of frames needs room for one")
+        self.dropped = 0
+        """Pictures that were lost as nobody took them in time."""
+        self._tile = tile
+        self._waiting: deque[VideoFrame] = deque()
+        self._size = size
+        self._arrived = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __aenter__(self) -> Self:
+        self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    async def aclose(self) -> None:
+        """Look no longer."""
+        self.end()
+
+    async def __anext__(self) -> VideoFrame:
+        self._begin()
+        while True:
+            try:
+                return self._waiting.popleft()
+            except IndexError:
+                if self._is_over:
+                    raise StopAsyncIteration from None
+            self._arrived.clear()
+            if not self._waiting:
+                await self._arrived.wait()
+
+    def end(self) -> None:
+        """Look no longer; what waits can still be taken."""
+        if not self._is_over:
+            self._is_over = True
+            if self._loop is not None:
+                self._tile.detach(self, self._seen)
+            self._arrived.set()
+
+    def _begin(self) -> None:
+        if self._loop is None and not self._is_over:
+            if self._tile.removed:
+                self._is_over = True
+                return
+            self._loop = asyncio.get_running_loop()
+            self._tile.attach(self, self._seen)
+
+    def _seen(self, group_id: int, frame: VideoFrame) -> None:
+        """Called on the media thread."""
+        del group_id
+        if len(self._waiting) >= self._size:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append(frame)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+
+class MeetingVideo:
+    """What an attendee shows and sees. Its methods are for the session's event loop.
+
+    Args:
+        signaling: The session's.
+        attendee_id: Whose session it is.
+        external_user_id: The same.
+        tell: Tells observers.
+        receives: Whether others' videos are received; a share's own session receives none.
+    """
+
+    def __init__(
+        self,
+        signaling: ThreadedSignaling,
+        attendee_id: str,
+        external_user_id: str,
+        tell: Callable[[Event], None],
+        *,
+        receives: bool = True,
+    ) -> None:
+        self.engine = VideoEngine(signaling.engine)
+        """Its part on the media thread."""
+        self._signaling = signaling
+        self._attendee_id = attendee_id
+        self._tell = tell
+        self._receives = receives
+        self._tiles = Tiles(attendee_id, external_user_id)
+        self._objects: dict[int, VideoTile] = {}
+        self._index: IndexReceived | None = None
+        self._chosen: dict[int, VideoSource] = {}
+        self._choice: Choice | None = None
+        self._availability = (False, False)
+        self._senders: tuple[tuple[str, str], ...] = ()
+        self._source: PictureSource | None = None
+        self._watched: set[int] = set()
+
+    # What there is
+
+    @property
+    def tiles(self) -> dict[int, VideoTile]:
+        """All tiles, by id. Official name: getAllVideoTiles."""
+        return dict(self._objects)
+
+    @property
+    def local_tile(self) -> VideoTile | None:
+        """The tile of the own video. Official name: getLocalVideoTile."""
+        tile_id = self._tiles.local_tile_id
+        return None if tile_id is None else self._objects.get(tile_id)
+
+    @property
+    def remote_tiles(self) -> list[VideoTile]:
+        """Tiles of others, content too. Official name: getAllRemoteVideoTiles."""
+        return [tile for tile in self._objects.values() if tile.state.group_id]
+
+    @property
+    def remote_sources(self) -> tuple[VideoSource, ...]:
+        """What others send, received or not: of each video its best quality.
+
+        Official name: getRemoteVideoSources.
+        """
+        return () if self._index is None else tuple(_best(self._others(self._index.sources)))
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether the own video is started. Official name: hasStartedLocalVideoTile."""
+        return self._source is not None
+
+    # The own video
+
+    def start_local_tile(
+        self, source: PictureSource | Path | str, *, max_bitrate_kbps: int = IDEAL_BITRATE_KBPS
+    ) -> VideoTile:
+        """Show the pictures of a source to the meeting. Official name: startLocalVideoTile.
+
+        One that was shown before is closed; so is this one when it is stopped. When it comes to its end or fails,
+        `LocalVideoEnded` is told and the tile stops.
+
+        Args:
+            source: Anything of `chime_media.devices`, or the path of a video file.
+            max_bitrate_kbps: What is sent at most.
+
+        Raises:
+            ConfigurationError: The file cannot be shown.
+        """
+        if isinstance(source, Path | str):
+            from chime_media.devices.media_file import VideoFile
+
+            source = VideoFile(source)
+        if max_bitrate_kbps < 1:
+            raise ConfigurationError("max_bitrate_kbps", f"{max_bitrate_kbps} is too little for any picture")
+        self._source = source
+        layer = SentLayer(max_bitrate_kbps, max(1, round(source.frame_rate)), source.width, source.height)
+        self._signaling.post(self.engine.show, source, layer)
+        self._changed(self._tiles.start_local(source.width, source.height))
+        tile = self.local_tile
+        assert tile is not None
+        return tile
+
+    def stop_local_tile(self) -> None:
+        """Show nothing any more; the tile stays, without a stream. Official name: stopLocalVideoTile."""
+        if self._source is not None:
+            self._source = None
+            self._signaling.post(self.engine.hide)
+        self._changed(self._tiles.stop_local())
+
+    def remove_local_tile(self) -> None:
+        """Remove the local tile. Official name: removeLocalVideoTile."""
+        if self._source is not None:
+            self.stop_local_tile()
+        self._changed(self._tiles.remove_local())
+
+    def hold(self, held: bool) -> None:
+        """Send no pictures for a while, the last one stays to be seen; or go on where the source was."""
+        self._signaling.post(self.engine.hold, held)
+
+    # Others' videos
+
+    def choose(self, choice: Choice | Collection[str] | None) -> None:
+        """Say which videos to receive: of these attendees, or what a function picks; None for all, up to 25.
+
+        Official name: chooseRemoteVideoSources.
+        """
+        if choice is None or callable(choice):
+            self._choice = choice
+        else:
+            attendees = frozenset(choice)
+            self._choice = lambda sources: [source for source in sources if source.attendee_id in attendees]
+        self._choose()
+
+    def pause(self, tile_id: int, reason: PauseReason = "application") -> None:
+        """Ask the service to send a tile's video no more for now.
+
+        Raises:
+            UsageError: There is no such tile.
+        """
+        state = self._tiles.state(tile_id)
+        changes = self._tiles.pause(tile_id, reason)
+        if changes.updated and state.stream_id:
+            self._signaling.post(self.engine.pause, (state.stream_id,))
+        self._changed(changes)
+
+    def unpause(self, tile_id: int, reason: PauseReason = "application") -> None:
+        """Ask for it again, unless there is another reason that it is paused.
+
+        Raises:
+            UsageError: There is no such tile.
+        """
+        changes = self._tiles.unpause(tile_id, reason)
+        state = self._tiles.state(tile_id)
+        if changes.updated and state.stream_id:
+            self._signaling.post(self.engine.resume, (state.stream_id,))
+        self._changed(changes)
+
+    def paused_reasons(self, tile_id: int) -> frozenset[str]:
+        """Why a tile is paused: ``application``, ``bandwidth``; empty if it is not."""
+        return self._tiles.reasons(tile_id)
+
+    # For the session
+
+    def noticed(self, event: Event) -> list[Event]:
+        """Look at what happens in the session; answers what is to be told besides."""
+        told: list[Event] = []
+        tell, self._tell = self._tell, told.append
+        try:
+            if isinstance(event, IndexReceived):
+                self._index = event
+                self._indexed(event)
+            elif isinstance(event, RemoteVideosSettled):
+                received = [self._chosen[group] for group in event.group_ids if group in self._chosen]
+                self._changed(self._tiles.received(received))
+                if self._index is not None:
+                    self._changed(self._tiles.paused_at_source(self._index.paused_at_source_ids))
+            elif isinstance(event, LocalVideoEnded):
+                self.stop_local_tile()
+            elif isinstance(event, SignalFrameReceived):
+                self._framed(event.frame)
+        finally:
+            self._tell = tell
+        return told
+
+    def close(self) -> None:
+        """The session is over."""
+        self._source = None
+        self._signaling.post(self.engine.close)
+        self._changed(self._tiles.remove_all())
+
+    def post(self, call: Callable[..., object]) -> None:
+        """Let the media thread call something."""
+        self._signaling.post(call)
+
+    def add_own_content(self, source: PictureSource | None) -> int | None:
+        """Show what the attendee itself shares, which it does not receive; None if that is sound alone."""
+        if source is None:
+            return None
+        tile_id, changes = self._tiles.add_own_content(source.width, source.height)
+        self._changed(changes)
+        return tile_id
+
+    def remove(self, tile_id: int) -> None:
+        """Remove a tile. Official name: removeVideoTile."""
+        self._changed(self._tiles.remove(tile_id))
+
+    def listen(self, state: VideoTileState, listener: Callable[[int, VideoFrame], object]) -> None:
+        """Called by a tile."""
+        if state.tile_id not in self._watched:
+            self._watched.add(state.tile_id)
+            loop = asyncio.get_running_loop()
+            self._signaling.post(self.engine.listen, state.group_id, _SizeWatch(loop, state.tile_id, self._resized))
+        self._signaling.post(self.engine.listen, state.group_id, listener)
+        self._changed(self._tiles.bind(state.tile_id, True))
+
+    def unlisten(self, state: VideoTileState, listener: Callable[[int, VideoFrame], object], *, last: bool) -> None:
+        """Called by a tile."""
+        self._signaling.post(self.engine.unlisten, state.group_id, listener)
+        if last:
+            self._watched.discard(state.tile_id)
+            self._signaling.post(self.engine.unlisten_all, state.group_id)
+            if state.tile_id in self._tiles.states:
+                self._changed(self._tiles.bind(state.tile_id, False))
+
+    def _resized(self, tile_id: int, width: int, height: int) -> None:
+        if tile_id in self._tiles.states:
+            self._changed(self._tiles.resize(tile_id, width, height))
+
+    def _indexed(self, index: IndexReceived) -> None:
+        self._choose()
+        availability = (bool(self._chosen), not index.at_capacity)
+        if availability != self._availability:
+            self._availability = availability
+            self._tell(VideoAvailabilityChanged(*availability))
+        self._changed(self._tiles.paused_at_source(index.paused_at_source_ids))
+        senders = tuple(sorted({(each.attendee_id, each.external_user_id) for each in self._others(index.sources)}))
+        if senders != self._senders:
+            self._senders = senders
+            self._tell(RemoteVideoSourcesChanged(senders))
+
+    def _choose(self) -> None:
+        if self._index is None or not self._receives:
+            return
+        others = tuple(self._others(self._index.sources))
+        wanted = _best(others if self._choice is None else self._choice(others))
+        limited = sorted(wanted, key=lambda source: source.stream_id)[:MAX_RECEIVED]
+        self._chosen = {source.group_id: source for source in limited}
+        self._signaling.post(self.engine.receive, {group: each.stream_id for group, each in self._chosen.items()})
+
+    def _others(self, sources: Iterable[VideoSource]) -> Iterable[VideoSource]:
+        own = (self._attendee_id, self._attendee_id + CONTENT_SUFFIX)
+        newest: dict[str, int] = {}
+        kept = [source for source in sources if source.attendee_id not in own]
+        for source in kept:
+            newest[source.attendee_id] = max(source.group_id, newest.get(source.attendee_id, 0))
+        return [source for source in kept if source.group_id == newest[source.attendee_id]]
+
+    def _framed(self, frame: SignalFrame) -> None:
+        if frame.type not in (SignalFrame.PAUSE, SignalFrame.RESUME):
+            return
+        groups, streams = set(frame.pause.group_ids), set(frame.pause.stream_ids)
+        for tile_id, state in self._tiles.states.items():
+            if state.group_id and (state.group_id in groups or state.stream_id in streams):
+                paused = frame.type == SignalFrame.PAUSE
+                change = self._tiles.pause if paused else self._tiles.unpause
+                self._changed(change(tile_id, "bandwidth"))
+
+    def _changed(self, changes: TileChanges) -> None:
+        for state in changes.updated:
+            tile = self._objects.get(state.tile_id)
+            if tile is None:
+                tile = self._objects[state.tile_id] = VideoTile(self, state)
+            tile.changed(state)
+            self._tell(VideoTileUpdated(state))
+        for tile_id in changes.removed:
+            gone = self._objects.pop(tile_id, None)
+            if gone is not None:
+                gone.ended()
+                self._tell(VideoTileRemoved(tile_id))
+
+
+class _SizeWatch:
+    """Tells the application's loop when the size of pictures changes. Called on the media thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tile_id: int, resized: Callable[[int, int, int], None]) -> None:
+        self._loop = loop
+        self._tile_id = tile_id
+        self._resized = resized
+        self._size = (0, 0)
+
+    def __call__(self, group_id: int, frame: VideoFrame) -> None:
+        size = (frame.width, frame.height)
+        if size != self._size and not self._loop.is_closed():
+            self._size = size
+            self._loop.call_soon_threadsafe(self._resized, self._tile_id, *size)
+
+
+def _best(sources: Iterable[VideoSource]) -> list[VideoSource]:
+    """Of each group the stream with the highest rate."""
+    best: dict[int, VideoSource] = {}
+    for source in sources:
+        known = best.get(source.group_id)
+        if known is None or source.max_bitrate_kbps > known.max_bitrate_kbps:
+            best[source.group_id] = source
+    return list(best.values())
