@@ -254,7 +254,7 @@ class AudioMixer:
                 mix_or_none = Mix(*key)
                 if leg.mix is not None:
                     mix_or_none.split_from(leg.mix)
-            elif leg.mix is not mix_or_none and leg.mix is not None:
+            elif leg.mix is not mix_or_none:
                 mix_or_none.welcome()
             self._mixes[key] = mix_or_none
             mix_or_none.members.append(leg)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from chime_media.rtc import opus
 from chime_media.rtc.opus import OpusDecoder, OpusEncoder, OpusError, library_version
+from chime_messaging.errors import ConfigurationError
 from tests.media.server.audio_simulation import level_of, tone
 
 
@@ -125,3 +127,30 @@ def test_the_bitrate_is_kept() -> None:
 def test_the_mix_is_coded_with_little_delay() -> None:
     assert OpusEncoder(application="low-delay").lookahead == 120
     assert OpusEncoder().lookahead == 312
+
+
+def test_the_library_that_pyav_brings_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    brought = [name for name in opus._candidates() if "av.libs" in name or ".dylibs" in name]
+    if not brought:
+        pytest.skip("PyAV was built against the system's libraries")
+    monkeypatch.setattr(opus, "_candidates", lambda: brought)
+    opus._library.cache_clear()
+    try:
+        encoder, decoder = OpusEncoder(), OpusDecoder()
+        heard = [decoder.decode(encoder.encode(block)) for block in frames(tone(440, 0.5))]
+    finally:
+        monkeypatch.undo()
+        opus._library.cache_clear()
+
+    assert level_of(np.concatenate(heard)[9600:], 440) > -17
+
+
+def test_without_a_library_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opus, "_candidates", lambda: ["no-such-library.so"])
+    opus._library.cache_clear()
+    try:
+        with pytest.raises(ConfigurationError, match="install it, or PyAV"):
+            OpusDecoder()
+    finally:
+        monkeypatch.undo()
+        opus._library.cache_clear()

@@ -1,5 +1,6 @@
 """What attendees hear, measured in what they are sent."""
 
+import gc
 import itertools
 import random
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from chime_media.rtc.opus import OpusDecoder, OpusEncoder
+from chime_media.server.audio_leg import AudioLeg
 from chime_media.wire import red, rtcp, rtp
 from chime_media.wire.opus_packet import SILENCE_MONO, is_stereo
 from tests.media.server.audio_simulation import AudioSimulation, Network, level_of, tone, tone_to_noise
@@ -385,3 +387,42 @@ def test_hostile_packets_raise_nothing_and_harm_nobody() -> None:
     assert attacker.leg.malformed > 0
     assert len(listener.received) == 250
     assert tone_to_noise(listener.heard(4), LOW) > 25
+
+
+def test_who_comes_later_hears_at_once_what_is_being_said() -> None:
+    meeting = AudioSimulation()
+    meeting.join("talker", tone(LOW, 1))
+    meeting.join("listener")
+    meeting.run(2)
+
+    late = meeting.join("late")
+    meeting.run(0.5)
+
+    assert level_of(late.heard(0.02), LOW) == pytest.approx(SAID, abs=1)
+    assert tone_to_noise(late.heard(0.02), LOW) > 20
+
+
+def test_nothing_is_left_of_those_who_came_and_went() -> None:
+    meeting = AudioSimulation()
+    meeting.join("talker", tone(LOW, 1))
+    for number in range(100):
+        guest = meeting.join(str(number), tone(HIGH, 1) if number % 3 == 0 else None)
+        meeting.run(0.1)
+        guest.stopped = True
+        guest.leg.leave()
+        del meeting.speakers[str(number)]
+    del guest
+    meeting.run(1)
+    gc.collect()
+
+    assert sum(isinstance(kept, AudioLeg) for kept in gc.get_objects()) == 1
+    assert sum(isinstance(kept, OpusEncoder) for kept in gc.get_objects()) <= 2
+
+
+def test_reports_name_the_sender_and_come_every_few_seconds() -> None:
+    meeting = AudioSimulation()
+    attendee = meeting.join("attendee")
+    meeting.run(12)
+
+    assert len(attendee.reports) == 5
+    assert isinstance(rtcp.parse(attendee.reports[0])[-1], rtcp.SourceDescription)
