@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from chime_media.server.local_server import LocalMeetingServer
 from chime_messaging.server.configuration import ServerConfiguration
@@ -19,6 +20,7 @@ from tests.interop.conftest import JS, require
 from tests.interop.media.blank_page import blank_page
 from tests.interop.media.cut_proxy import CutProxy
 from tests.interop.media.meeting_page import MeetingPage
+from tests.interop.media.python_attendee import PythonAttendee, joined
 
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio",
@@ -54,14 +56,13 @@ class MediaMeeting:
     def delete(self) -> None:
         self.api.delete_meeting(MeetingId=self.id)
 
-    def remove(self, attendee: dict[str, Any]) -> None:
+    def remove(self, attendee: Mapping[str, Any]) -> None:
         self.api.delete_attendee(MeetingId=self.id, AttendeeId=attendee["AttendeeId"])
 
     def through(self, proxy: CutProxy) -> MediaMeeting:
         """The same meeting, its sockets going through a proxy."""
         placement = dict(self.meeting["MediaPlacement"])
-        for name in ("SignalingUrl",):
-            placement[name] = placement[name].replace(f":{self.server.port}", f":{proxy.port}")
+        placement["SignalingUrl"] = placement["SignalingUrl"].replace(f":{self.server.port}", f":{proxy.port}")
         return MediaMeeting(self.server, self.meeting | {"MediaPlacement": placement}, proxy)
 
 
@@ -158,3 +159,18 @@ def enter(open_page: OpenPage) -> Enter:
         return page
 
     return join
+
+
+EnterPython = Callable[[MediaMeeting, str], PythonAttendee]
+
+
+@pytest.fixture
+def enter_python() -> Iterator[EnterPython]:
+    """Have a Python attendee join a meeting."""
+    with ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal())
+
+        def join(meeting: MediaMeeting, user: str) -> PythonAttendee:
+            return stack.enter_context(joined(portal, meeting.meeting, meeting.attendee(user)))
+
+        yield join
