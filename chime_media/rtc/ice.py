@@ -305,7 +305,11 @@ class _Connection(ice.Connection):
 
     def media_received(self, datagram: bytes) -> None:
         if self.on_media is not None:
-            self.on_media(datagram, self._loop.time())
+            try:
+                self.on_media(datagram, self._loop.time())
+            except Exception:
+                # A fault of who takes the packet would end a connection over TCP.
+                log.exception("a packet could not be handled")
 
     def check_complete(self, pair: ice.CandidatePair) -> None:
         super().check_complete(pair)

@@ -13,6 +13,7 @@ from chime_media.rtc.ice import ClientTransport
 from chime_media.rtc.turn import TurnUri, allocate
 from chime_media.server.media_port import MediaPort
 from chime_media.testing.impairments import Impairment, UdpProxy
+from chime_media.wire import rtcp
 from chime_messaging.errors import ConfigurationError, ConnectError
 from tests.media.listener import Listener, packet, talking
 from tests.media.relay import TURNSERVER, Relay, free_port, running_relay
@@ -140,6 +141,29 @@ async def test_a_relay_that_takes_nothing_any_more_costs_packets_and_not_memory(
         assert client.counters.dropped > 5000
         relay.process.send_signal(signal.SIGCONT)
         await received.until(lambda: len(received.rtp) > 100)
+        await client.aclose()
+
+
+async def test_a_receiver_that_fails_does_not_end_the_connection(
+    relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Listener):
+        def rtp_received(self, packet: bytes, arrival: float) -> None:
+            raise ValueError("broken receiver")
+
+    async with await MediaPort.open() as port:
+        client = await ClientTransport.gather(relay.credentials(relay.tcp))
+        heard = Broken()
+        received = Listener()
+        node = port.add(client.fingerprint, "passive", received)
+        await client.connect(node.description, heard)
+        await received.until(lambda: received.connected)
+        node.send_rtp(packet(1))
+        node.send_rtp(packet(2))
+        node.send_rtcp(rtcp.ReceiverReport(1).pack())
+        await heard.until(lambda: len(heard.rtcp) == 1)
+        assert caplog.text.count("broken receiver") >= 2
+        assert client.connected
         await client.aclose()
 
 
