@@ -15,11 +15,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from chime_media.rtc.audio_sender import AudioFormat
 from chime_media.sessions.audio import MeetingAudio
 from chime_media.sessions.meeting_engine import MeetingEngine
+from chime_media.sessions.realtime import MeetingRealtime
 from chime_media.sessions.threaded_signaling import ThreadedSignaling
+from chime_media.sessions.video import MeetingVideo
+from chime_messaging.events import Event
 from chime_messaging.meeting_events import RosterAttendee
 from chime_messaging.sessions.data_messages import DataMessageSession
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
@@ -38,6 +42,7 @@ class MeetingSession(DataMessageSession):
     """
 
     _signaling: ThreadedSignaling
+    _receives_video: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -52,6 +57,17 @@ class MeetingSession(DataMessageSession):
         super().__init__(configuration, connector=connector, rng=rng, clock=clock)
         self.audio = MeetingAudio(self._signaling)
         """What is said and heard."""
+        credentials = configuration.credentials
+        self.video = MeetingVideo(
+            self._signaling,
+            credentials.attendee_id,
+            credentials.external_user_id,
+            self.hub.emit,
+            receives=self._receives_video,
+        )
+        """What is shown and seen."""
+        self.realtime = MeetingRealtime(credentials.attendee_id, lambda: self.roster, self.hub.emit)
+        """Who is heard how, and who is speaking."""
 
     @property
     def engine(self) -> MeetingEngine:
@@ -77,8 +93,18 @@ class MeetingSession(DataMessageSession):
             clock=clock,
         )
 
+    def _received(self, events: list[Event]) -> list[Event]:
+        told: list[Event] = []
+        for event in super()._received(events):
+            told.append(event)
+            told += self.video.noticed(event)
+            told += self.realtime.noticed(event)
+        return told
+
     async def _work(self) -> None:
         try:
             await super()._work()
         finally:
             self.audio.close()
+            self.video.close()
+            self.realtime.close()
