@@ -31,6 +31,8 @@ DATA_ONLY_AFTER = 3.0
 """Seconds without SUBSCRIBE after which an attendee is taken to bring no media, and shown to the others."""
 DROPPED_AFTER = 15.0
 """Seconds without media after which an attendee is dropped."""
+REFRESH_INTERVAL = 10.0
+"""Seconds between the key frames that senders of content are asked for, unless they do not want it."""
 
 _AUDIO_OK = 200
 _log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class NodeAttendee:
         self._meeting = meeting
         self._socket = socket
         self._since = meeting.loop.time()
+        self._refresh_at = self._since + REFRESH_INTERVAL
         self._present = False
         self._muted = False
         self._closed = False
@@ -98,6 +101,9 @@ class NodeAttendee:
             if now - self._since >= DATA_ONLY_AFTER:
                 self._appear()
             return
+        if self.party.is_content and self.party.key_frame_requests and now >= self._refresh_at:
+            self._refresh_at = now + REFRESH_INTERVAL
+            self._video.refresh(now)
         if self._present and now - self._last_media(now) >= DROPPED_AFTER:
             self._vanish()
 

@@ -93,6 +93,13 @@ class VideoConnection:
             if layer.max_bitrate_kbps
         ]
 
+    def refresh(self, now: float) -> None:
+        """Ask for a key frame of each layer that somebody watches."""
+        if self._publication is not None:
+            for stream in self._publication.streams:
+                if stream.watchers:
+                    stream.request_key_frame(now)
+
     def ssrcs(self, mid: str) -> tuple[int, int]:
         """Give what a section is sent on, with its retransmissions; always the same."""
         found = self._ssrcs.get(mid)

@@ -46,6 +46,8 @@ class JoinRequested(Happening, frozen=True):
     max_num_of_videos: int | None
     wants_compressed_sdp: bool
     client_source: str
+    refuses_key_frame_requests: bool = False
+    """``disable_periodic_keyframe_request_on_content_sender``."""
 
 
 class DataSubmitted(Happening, frozen=True):
@@ -310,6 +312,7 @@ class SignalingServerProtocol:
             body.max_num_of_videos if body.HasField("max_num_of_videos") else None,
             body.wants_compressed_sdp,
             body.client_details.client_source,
+            body.disable_periodic_keyframe_request_on_content_sender,
         )
 
     def _data(self, frame: SignalFrame) -> Happening:

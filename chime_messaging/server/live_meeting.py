@@ -235,9 +235,8 @@ class LiveMeeting:
     def _back_to_audience(self, socket: AttendeeSocket) -> None:
         socket.presence = None
         if socket in self.turn:
-            party = socket.party
-            capabilities, wants = party.capabilities, party.wants_videos
-            self._become(socket, Party(socket.attendee_id, socket.external_user_id, capabilities, True, wants))
+            ids, party = (socket.attendee_id, socket.external_user_id), socket.party
+            self._become(socket, replace(party, attendee_id=ids[0], external_user_id=ids[1], audience=True))
 
     def _become(self, socket: AttendeeSocket, party: Party) -> None:
         socket.party = party

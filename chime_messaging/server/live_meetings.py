@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from websockets.frames import Opcode
 
@@ -30,7 +31,7 @@ from chime_messaging.server.notices import (
     MeetingMessage,
     Notice,
 )
-from chime_messaging.server.party import Capabilities, Party
+from chime_messaging.server.party import Capabilities
 from chime_messaging.server.timer_wheel import TimerWheel
 from chime_messaging.server.websocket import frame
 from chime_messaging.server.write_schedule import WriteSchedule
@@ -149,12 +150,12 @@ class LiveMeetings:
             socket.turn_away(AT_CAPACITY, "the meeting is full")
             return
         self._sockets[socket] = meeting
-        socket.party = Party(
-            notice.attendee_id,
-            notice.external_user_id,
-            notice.capabilities,
+        socket.party = replace(
+            socket.party,
+            attendee_id=notice.attendee_id,
+            external_user_id=notice.external_user_id,
+            capabilities=notice.capabilities,
             audience=meeting.primary is not None,
-            wants_videos=socket.party.wants_videos,
         )
         meeting.join(socket, self._loop.time())
         self.counters.joins += 1
@@ -170,8 +171,14 @@ class LiveMeetings:
             socket.promoted(AT_CAPACITY, "the meeting is full")
             return
         socket.promoted(200)
-        ids, wants = (notice.attendee_id, notice.external_user_id), socket.party.wants_videos
-        stage.promote(socket, Party(*ids, notice.capabilities, wants_videos=wants))
+        party = replace(
+            socket.party,
+            attendee_id=notice.attendee_id,
+            external_user_id=notice.external_user_id,
+            capabilities=notice.capabilities,
+            audience=False,
+        )
+        stage.promote(socket, party)
 
     def _end(self, meeting_id: str) -> None:
         meeting = self._meetings.get(meeting_id)

@@ -34,6 +34,8 @@ class Party:
     """Whether it only watches a meeting that its own one replicates."""
     wants_videos: bool = True
     """False after a JOIN with ``max_num_of_videos`` 0."""
+    key_frame_requests: bool = True
+    """Whether it is asked for key frames now and then while it shares content."""
 
     @property
     def base(self) -> str:

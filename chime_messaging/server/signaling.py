@@ -319,7 +319,8 @@ class SignalingConnection(WebSocket):
         self.session_id = request.audio_session_id
         self.wants_roster = JoinFlags.HAS_STREAM_UPDATE in request.flags
         self.brings_media = request.client_source != DATA_CLIENT
-        self.party = Party("", "", wants_videos=request.max_num_of_videos != 0)
+        wants, requests = request.max_num_of_videos != 0, not request.refuses_key_frame_requests
+        self.party = Party("", "", wants_videos=wants, key_frame_requests=requests)
         self._authorise(self._meeting_id, self._token, promotion=False)
 
     def _authorise(self, meeting_id: str, token: str, *, promotion: bool) -> None:

@@ -161,6 +161,7 @@ async def attending(
     suffix: str = "",
     max_num_of_videos: int | None = None,
     flags: int = 2,
+    key_frame_requests: bool = True,
 ) -> AsyncIterator[MediaClient]:
     """An attendee that has joined and not subscribed yet."""
     credentials = await asyncio.to_thread(meeting.attendee, name) if isinstance(name, str) else name
@@ -172,6 +173,7 @@ async def attending(
     transport = await ClientTransport.gather(addresses=["127.0.0.1"])
     async with meeting.socket(credentials) as client:
         body = JoinFrame(protocol_version=2, flags=flags, audio_session_id=session_id, wants_compressed_sdp=True)
+        body.disable_periodic_keyframe_request_on_content_sender = not key_frame_requests
         if max_num_of_videos is not None:
             body.max_num_of_videos = max_num_of_videos
         await client.send(SignalFrame(type=SignalFrame.JOIN, join=body))

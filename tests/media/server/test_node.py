@@ -13,6 +13,7 @@ import pytest
 from chime_media.server import attendee_media, meeting_media
 from chime_media.server.local_server import LocalMeetingServer
 from chime_media.wire import rtcp, rtp
+from chime_messaging.ids import new_uuid
 from chime_messaging.protocol import signal_frames
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.wire.signaling_pb2 import (
@@ -41,8 +42,8 @@ def server() -> Iterator[LocalMeetingServer]:
 
 
 @pytest.fixture
-def meeting(server: LocalMeetingServer, request: pytest.FixtureRequest) -> Iterator[Meeting]:
-    made = Meeting(server, request.node.name[:60])
+def meeting(server: LocalMeetingServer) -> Iterator[Meeting]:
+    made = Meeting(server, new_uuid())
     yield made
     made.api.delete_meeting(MeetingId=made.meeting_id)
 
@@ -296,6 +297,32 @@ async def test_bitrates_are_told_while_somebody_sends(meeting: Meeting, monkeypa
         alice.show(KEY_FRAME)
         frame = await alice.client.next(SignalFrame.BITRATES)
         assert [rate.source_stream_id for rate in frame.bitrates.bitrates] == [stream_id]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_a_sender_of_content_is_asked_for_key_frames_now_and_then_unless_it_objects(
+    meeting: Meeting, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    monkeypatch.setattr(attendee_media, "REFRESH_INTERVAL", 0.1)
+    monkeypatch.setattr(meeting_media, "CARE_INTERVAL", 0.05)
+    async with AsyncExitStack() as stack:
+        credentials = await asyncio.to_thread(meeting.attendee, "alice")
+        options = {"suffix": "#content", "key_frame_requests": wanted}
+        alice = await enter(stack, meeting, credentials, **options)  # type: ignore[arg-type]
+        bob = await enter(stack, meeting, "bob")
+        alice.start_camera()
+        bob.negotiation.receive((await alice.subscribe()).allocations[0].stream_id)
+        (track,) = (await bob.subscribe()).tracks
+        alice.show(KEY_FRAME)
+        await bob.listener.until(lambda: of(bob, track.ssrc, 0) == [KEY_FRAME])
+        alice.show(DELTA_FRAME)
+        before = len(alice.listener.rtcp)
+        if wanted:
+            await alice.listener.until(lambda: any(map(asks_for_key, alice.listener.rtcp[before:])))
+        else:
+            sent = len(alice.listener.rtp)
+            await alice.listener.until(lambda: len(alice.listener.rtp) > sent + 30)
+            assert not any(map(asks_for_key, alice.listener.rtcp[before:]))
 
 
 # Refusals
