@@ -526,6 +526,11 @@ def _set_maxptime(section: MediaSection, value: str) -> None:
     section.maxptime = _number(value, "maxptime", 10_000)
 
 
+def _set_bundle_only(section: MediaSection, _: str) -> None:
+    # Such a section has port 0 to be rejected by those who do not know bundles (RFC 9143), and lives all the same.
+    section.port = section.port or 9
+
+
 def _set_rtcp_mux(section: MediaSection, _: str) -> None:
     section.rtcp_mux = True
 
@@ -555,6 +560,7 @@ _SECTION: dict[str, Callable[[MediaSection, str], None]] = {
     "rid": _add_rid,
     "simulcast": _set_simulcast,
     "maxptime": _set_maxptime,
+    "bundle-only": _set_bundle_only,
     "rtcp-mux": _set_rtcp_mux,
     "rtcp-rsize": _set_rtcp_rsize,
 }

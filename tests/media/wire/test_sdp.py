@@ -128,6 +128,12 @@ def test_the_sha_256_fingerprint_is_chosen() -> None:
     assert description.transport.fingerprint == "sha-256 03:04"
 
 
+def test_a_section_that_lives_in_the_bundle_only_is_not_stopped() -> None:
+    description = parse("m=video 0 UDP/TLS/RTP/SAVPF 120", "a=bundle-only", "a=mid:1", "a=rtpmap:120 VP8/90000")
+    assert not description.sections[0].is_stopped
+    assert "a=group:BUNDLE 1" in str(description)
+
+
 def test_a_stopped_section_says_no_more_than_its_name() -> None:
     lines = str(offer("video-stopped")).split("\r\n")
     assert lines[-5:-1] == [lines[-5], "c=IN IP4 0.0.0.0", "a=mid:2", "a=inactive"]
