@@ -5,14 +5,16 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from chime_media.rtc.video_frame import VideoFrame
 from chime_media.wire.opus_packet import FRAME_SAMPLES, SAMPLE_RATE
 from chime_messaging.errors import ChimeError
+
+if TYPE_CHECKING:
+    from chime_media.rtc.video_frame import VideoFrame
 
 Samples = npt.NDArray[np.int16]
 """48 kHz: shape (n,) for one channel, (n, 2) for two."""

@@ -27,7 +27,6 @@ from chime_media.events import (
 )
 from chime_media.protocol.media_frames import SentLayer
 from chime_media.protocol.tiles import CONTENT_SUFFIX, TileChanges, Tiles
-from chime_media.rtc.video_frame import VideoFrame
 from chime_media.sessions.video_engine import VideoEngine
 from chime_messaging.errors import ConfigurationError, UsageError
 from chime_messaging.events import Event
@@ -35,6 +34,7 @@ from chime_messaging.meeting_events import IndexReceived, SignalFrameReceived, V
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 
 if TYPE_CHECKING:
+    from chime_media.rtc.video_frame import VideoFrame
     from chime_media.sessions.threaded_signaling import ThreadedSignaling
 
 MAX_RECEIVED = 25

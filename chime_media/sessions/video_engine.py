@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from chime_media.devices.sources import SourceEnded, VideoSource
 from chime_media.events import LocalVideoEnded, LocalVideoStarted, RemoteVideosSettled
@@ -15,13 +15,15 @@ from chime_media.protocol import media_frames
 from chime_media.protocol.media_frames import SentLayer
 from chime_media.protocol.subscribing import Subscribing, Wish
 from chime_media.rtc.peer import Peer
-from chime_media.rtc.video_frame import VideoFrame
-from chime_media.rtc.video_sender import VideoSender
 from chime_messaging.events import Event
 from chime_messaging.protocol.signaling import SignalingClientProtocol
 from chime_messaging.wire.signaling_pb2 import SignalFrame
 
-Listener = Callable[[int, VideoFrame], object]
+if TYPE_CHECKING:
+    from chime_media.rtc.video_frame import VideoFrame
+    from chime_media.rtc.video_sender import VideoSender
+
+Listener: TypeAlias = "Callable[[int, VideoFrame], object]"
 """Takes a group id and a picture; called on the media thread, must not wait."""
 
 log = logging.getLogger(__name__)

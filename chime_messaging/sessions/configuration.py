@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import ssl
 from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
@@ -12,6 +11,7 @@ from chime_messaging.aws.endpoint import parse_endpoint
 from chime_messaging.aws.signing import Scheme
 from chime_messaging.errors import ConfigurationError, TransportError
 from chime_messaging.ids import new_session_id, require_arn
+from chime_messaging.sessions.seconds import require_seconds
 
 
 class PrefetchOn(StrEnum):
@@ -119,18 +119,6 @@ class MessagingSessionConfiguration:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
-
-
-def require_seconds(name: str, value: object, *, zero: bool) -> None:
-    """Check a duration: a finite number, not negative, and 0 only where `zero` says so.
-
-    Raises:
-        ConfigurationError: naming the setting.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigurationError(name, f"must be a number of seconds, is {value!r}")
-    if value < 0 or (value == 0 and not zero):
-        raise ConfigurationError(name, f"must be {'at least' if zero else 'more than'} 0 seconds, is {value:g}")
 
 
 def _member(name: str, kind: type[StrEnum], value: object) -> StrEnum | None:

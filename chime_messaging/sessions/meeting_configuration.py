@@ -12,7 +12,7 @@ import msgspec
 
 from chime_messaging.errors import ConfigurationError
 from chime_messaging.protocol.data_messages import PACE, Rate
-from chime_messaging.sessions.configuration import require_seconds
+from chime_messaging.sessions.seconds import require_seconds
 
 WhileReconnecting = Literal["wait", "queue", "raise"]
 """What sending does while the session is not joined: wait until it is again, up to a deadline; put the message into a
