@@ -9,8 +9,9 @@ from functools import partial
 from typing import Final
 
 from chime_media.server.audio_clock import AudioBeat, AudioClock
-from chime_media.server.audio_leg import HANGOVER_FRAMES, AudioLeg
+from chime_media.server.audio_leg import AudioLeg
 from chime_media.server.audio_workers import Job
+from chime_media.server.incoming_audio import HANGOVER_FRAMES
 from chime_media.server.mix import Blend, Mix
 
 MOST_TALKERS: Final = 8
@@ -146,13 +147,15 @@ class AudioMixer:
             if len(self._waiting) < _MOST_WAITING:
                 self._waiting.append((due, number))
             return
-        prepared = [leg for leg in self._legs if leg.prepare(due) is not None]
+        prepared = [leg for leg in self._legs if leg.incoming.prepare(due)]
         if not prepared:
             self._mix(due, number, [])
             return
         decoded = self._choose(prepared, number)
         self._work(
-            [leg.render for leg in decoded], _DECODING_COST, lambda: self._mix(due, number, self._talkers(decoded))
+            [leg.incoming.render for leg in decoded],
+            _DECODING_COST,
+            lambda: self._mix(due, number, self._talkers(decoded)),
         )
 
     def _work(self, jobs: Sequence[Job], cost: float, done: Callable[[], None]) -> None:
@@ -175,34 +178,34 @@ class AudioMixer:
 
     def _choose(self, prepared: list[AudioLeg], number: int) -> list[AudioLeg]:
         """Who is to be decoded: who is heard, and who has to be to know whether it talks."""
-        contenders = [leg for leg in prepared if leg.talks]
+        contenders = [leg for leg in prepared if leg.incoming.talks]
         if len(contenders) <= self._most_talkers:
             self._chosen = set(contenders)
         elif number % _RANKING_TICKS == 0 or len(self._chosen) < self._most_talkers:
             self._chosen = self._rank(contenders)
         decoded = []
         for leg in prepared:
-            if leg in self._chosen or not leg.measures_itself:
+            if leg in self._chosen or not leg.incoming.tells_level:
                 decoded.append(leg)
             else:
-                leg.skip()
+                leg.incoming.skip()
         return decoded
 
     def _talkers(self, decoded: list[AudioLeg]) -> list[AudioLeg]:
         """Who is heard in this tick."""
         for leg in decoded:
-            if not leg.measures_itself:
-                leg.measure()
-                if leg.talks and len(self._chosen) < self._most_talkers:
+            if not leg.incoming.tells_level:
+                leg.incoming.measure()
+                if leg.incoming.talks and len(self._chosen) < self._most_talkers:
                     self._chosen.add(leg)
-        return [leg for leg in decoded if leg in self._chosen and leg.talks and leg in self._legs]
+        return [leg for leg in decoded if leg in self._chosen and leg.incoming.talks and leg in self._legs]
 
     def _mix(self, due: float, number: int, talkers: list[AudioLeg]) -> None:
         if self._talking or talkers:
             self._remember(talkers, number)
         if self._regroup:
             self._group()
-        blend = Blend([(leg.base, leg.samples) for leg in talkers if leg.samples is not None])
+        blend = Blend([(leg.base, leg.incoming.samples) for leg in talkers if leg.incoming.samples is not None])
         jobs = [partial(mix.encode, blend) for mix in self._mixes.values() if not mix.stays_silent(blend)]
         self._work(jobs, _ENCODING_COST, lambda: self._send(due, number))
 
@@ -217,7 +220,7 @@ class AudioMixer:
         chosen = self._chosen
 
         def place(leg: AudioLeg) -> tuple[bool, int]:
-            return not leg.content, leg.loudness - (_STAYING_BONUS if leg in chosen else 0)
+            return not leg.content, leg.incoming.attenuation - (_STAYING_BONUS if leg in chosen else 0)
 
         contenders.sort(key=place)
         return set(contenders[: self._most_talkers])
@@ -235,8 +238,8 @@ class AudioMixer:
             self._regroup = True
         if over:
             for leg in self._legs:
-                if leg.base in over and leg.measures_itself:
-                    leg.rest()
+                if leg.base in over and leg.incoming.tells_level:
+                    leg.incoming.rest()
 
     def _group(self) -> None:
         """Sort the listeners by what they hear."""

@@ -426,3 +426,15 @@ def test_reports_name_the_sender_and_come_every_few_seconds() -> None:
 
     assert len(attendee.reports) == 5
     assert isinstance(rtcp.parse(attendee.reports[0])[-1], rtcp.SourceDescription)
+
+
+def test_a_level_that_was_promised_and_does_not_come_is_measured() -> None:
+    meeting = AudioSimulation()
+    talker = meeting.join("talker", tone(LOW, 1))
+    listener = meeting.join("listener")
+    talker.level = False
+
+    meeting.run(3)
+
+    assert talker.leg.level == pytest.approx(18, abs=1)
+    assert level_of(listener.heard(), LOW) == pytest.approx(SAID, abs=1)
