@@ -68,7 +68,8 @@ class Attendee {
   roster = {};
 
   async join({ meeting, attendee, frequencies, simulcast, priority, health, topics }) {
-    await audioContext.resume();
+    // Where there is no sound card, some browsers never run it; there the fake microphone must do.
+    await Promise.race([audioContext.resume(), sleep(2)]);
     const logger = new Logger();
     const configuration = new sdk.MeetingSessionConfiguration({ Meeting: meeting }, { Attendee: attendee });
     configuration.enableSimulcastForUnifiedPlanChromiumBasedBrowsers = Boolean(simulcast);
@@ -154,7 +155,9 @@ class Attendee {
   // Audio.
 
   async speak(...frequencies) {
-    await this.audioVideo.startAudioInput(tone(...frequencies));
+    const runs = audioContext.state === "running";
+    const voice = runs ? tone(...frequencies) : await navigator.mediaDevices.getUserMedia({ audio: true });
+    await this.audioVideo.startAudioInput(voice);
   }
   mute() { this.audioVideo.realtimeMuteLocalAudio(); }
   unmute() { return this.audioVideo.realtimeUnmuteLocalAudio(); }
@@ -178,6 +181,12 @@ class Attendee {
     };
     const top = bins.reduce((best, value, bin) => (value > bins[best] ? bin : best), 0);
     return { peak: top * width, level: Math.max(-200, bins[top]), levels: frequencies.map(at) };
+  }
+
+  // How loud it is, from 0 to 1, as the connection itself measures it.
+  async loudness() {
+    const flows = (await this.statistics()).filter((entry) => entry.type === "inbound-rtp" && entry.kind === "audio");
+    return Math.max(0, ...flows.map((flow) => flow.audioLevel ?? 0));
   }
 
   // Video.
