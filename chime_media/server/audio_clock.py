@@ -11,7 +11,7 @@ from chime_media.server.audio_workers import AudioWorkers
 
 INTERVAL: Final = 0.02
 
-_CATCH_UP_TICKS: Final = 5
+_CATCH_UP_TICKS: Final = 10
 _LOG = logging.getLogger(__name__)
 
 

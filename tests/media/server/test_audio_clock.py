@@ -54,7 +54,7 @@ async def test_a_short_stall_is_caught_up_and_a_long_one_is_left_out() -> None:
         if len(seen) == 3:
             stall(0.05)
         if len(seen) == 8:
-            stall(0.3)
+            stall(0.4)
         if len(seen) == 12:
             done.set()
 
