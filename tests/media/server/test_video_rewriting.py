@@ -204,3 +204,50 @@ def test_retransmissions_of_layers_are_told_apart_by_repaired_rid_or_by_what_is_
     resend(0, 501, 2, None)
     assert len(call.down.sent) == sent + 2
     assert high.packets == 1
+
+
+def test_the_node_asks_for_a_key_frame_itself_when_a_packet_cannot_be_had() -> None:
+    call = Layered(9, 9)
+    play(call, [("frame", 0, 1), ("key", 0, 1)])
+    before = call.up.asked(rtcp.PictureLossIndication)
+    call.frame(0, key=False, skip=1)
+    call.loop.run(0.9)
+    asked = call.up.asked(rtcp.PictureLossIndication)
+    assert asked > before
+    assert call.up.asked(rtcp.GenericNack) >= 3
+    call.loop.run(0.9)
+    assert call.up.asked(rtcp.PictureLossIndication) > asked, "asked again as long as none comes"
+    call.frame(0, key=True)
+    call.loop.run(0.1)
+    asked = call.up.asked(rtcp.PictureLossIndication)
+    call.loop.run(3)
+    assert call.up.asked(rtcp.PictureLossIndication) == asked
+
+
+def test_senders_reports_make_a_switch_exact_however_late_the_packets_are() -> None:
+    call = Layered(9, 9)
+    play(call, [("frame", 0, 1), ("frame", 1, 1), ("key", 0, 1)])
+    low, high = call.stamps
+    call.publication.rtcp_received([rtcp.SenderReport(50, 500 << 32, low % (1 << 32), 1, 1)], call.loop.time())
+    # The same camera half a second later, by the other layer's clock.
+    later = (500 << 32) + (1 << 31)
+    call.publication.rtcp_received([rtcp.SenderReport(51, later, high % (1 << 32), 1, 1)], call.loop.time())
+    before = call.down.sent[-1].timestamp
+    call.subscription.switch(2)
+    call.loop.run(0.7)
+    call.frame(1, key=True)
+    assert rtp.timestamp_distance(call.down.sent[-1].timestamp, before) == 45000 + 3000
+
+
+def test_padding_goes_on_as_packets_without_payload_so_that_no_number_is_missing() -> None:
+    call = Layered(9, 9)
+    play(call, [("frame", 0, 1), ("key", 0, 1)])
+    call.next[0] += 1
+    packet = rtp.build(
+        payload_type=96, sequence_number=call.next[0], timestamp=5, ssrc=50, payload=b"", padding=200, marker=False
+    )
+    call.publication.rtp_received(packet, call.loop.time())
+    call.frame(0, key=False)
+    numbers = [packet.sequence_number for packet in call.down.sent]
+    assert [(number - numbers[0]) % 65536 for number in numbers] == [0, 1, 2]
+    assert [len(packet.data) for packet in call.down.sent][1] == 12
