@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable
 
@@ -121,6 +122,8 @@ class AudioQueue:
         self._waiting: deque[Samples] = deque()
         self._samples = 0
         self._ended = False
+        # The application pushes on its thread, the media thread reads.
+        self._lock = threading.Lock()
 
     @property
     def buffered(self) -> float:
@@ -128,7 +131,7 @@ class AudioQueue:
         return self._samples / SAMPLE_RATE
 
     def push(self, samples: Samples) -> None:
-        """Append any number of samples, on the event loop's thread.
+        """Append any number of samples, on any thread.
 
         Raises:
             ConfigurationError: They are no int16 of as many channels.
@@ -139,16 +142,18 @@ class AudioQueue:
             raise ConfigurationError("samples", f"have {samples.ndim} channels, the queue has {self.channels}")
         if self._ended:
             raise UsageError("the queue was ended")
-        if len(samples):
-            self._waiting.append(samples.copy())
-            self._samples += len(samples)
-        while self._samples > self._capacity:
-            self.dropped += len(self._take(min(FRAME_SAMPLES, self._samples - self._capacity)))
+        with self._lock:
+            if len(samples):
+                self._waiting.append(samples.copy())
+                self._samples += len(samples)
+            while self._samples > self._capacity:
+                self.dropped += len(self._take(min(FRAME_SAMPLES, self._samples - self._capacity)))
 
     def clear(self) -> None:
         """Forget what waits, for example as somebody interrupts."""
-        self._waiting.clear()
-        self._samples = 0
+        with self._lock:
+            self._waiting.clear()
+            self._samples = 0
 
     def end(self) -> None:
         """After what waits the source is over."""
@@ -160,13 +165,14 @@ class AudioQueue:
         Raises:
             SourceEnded: `end` was called and all was taken.
         """
-        if self._samples >= FRAME_SAMPLES:
-            return self._take(FRAME_SAMPLES)
-        if not self._ended:
-            return None
-        if not self._samples:
-            raise SourceEnded
-        rest = self._take(self._samples)
+        with self._lock:
+            if self._samples >= FRAME_SAMPLES:
+                return self._take(FRAME_SAMPLES)
+            if not self._ended:
+                return None
+            if not self._samples:
+                raise SourceEnded
+            rest = self._take(self._samples)
         return np.concatenate([rest, np.zeros((FRAME_SAMPLES - len(rest), *rest.shape[1:]), np.int16)])
 
     def close(self) -> None:
