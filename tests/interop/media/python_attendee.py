@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -59,6 +60,20 @@ class PythonAttendee:
         """Wait until an attendee's tile moves in this colour."""
         seen: Seen = self.run(self._sees, attendee_id, colour, rate, patience)
         return seen
+
+    def answer_to(self, ask: Callable[[], object], topic: str) -> str:
+        """Listen to a topic, have something sent there, and wait for its text."""
+
+        async def first() -> str:
+            async with asyncio.timeout(PATIENCE), self.session.topic(topic).messages() as messages:
+                listening.set()
+                return (await anext(messages)).data.decode()
+
+        listening = threading.Event()
+        answer = self._portal.start_task_soon(first)
+        assert listening.wait(PATIENCE)
+        ask()
+        return answer.result(PATIENCE)
 
     async def _hears(self, frequencies: Sequence[float], absent: Sequence[float], patience: float) -> Heard:
         heard = None
