@@ -1,9 +1,11 @@
 """What an attendee shares beside its own video: `ContentShare`, which is a second attendee with a session of its own.
 
-share = ContentShare(session)
-await share.start("slides.mp4")
-...
-await share.stop()
+    share = ContentShare(session)
+    await share.start("slides.mp4")
+    ...
+    await share.stop()
+
+The meeting sees it as one more attendee, whose id is the sharer's with ``#content`` behind it.
 """
 
 from __future__ import annotations

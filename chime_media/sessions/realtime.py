@@ -59,6 +59,11 @@ class MeetingRealtime:
         """Attendee ids of those who speak, the one who speaks most first; empty unless speakers are detected."""
         return self._detector.speaking if self._detector is not None else ()
 
+    @property
+    def detects_speakers(self) -> bool:
+        """Whether `ActiveSpeakersChanged` is told."""
+        return self._detector is not None
+
     def detect_speakers(
         self, policy: ActiveSpeakerPolicy | None = None, *, scores_interval: float | None = None
     ) -> None:

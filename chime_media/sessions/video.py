@@ -1,9 +1,11 @@
 """Video of a meeting as its user holds it: `session.video`.
 
-await session.video.start_local_tile(TestCard())
-for tile in session.video.remote_tiles:
-    async for frame in tile.frames():
-        ...
+    session.video.start_local_tile(TestCard())
+    for tile in session.video.remote_tiles:
+        async for frame in tile.frames():
+            ...
+
+Pictures are decoded only while somebody takes them, by iterating or by a sink.
 """
 
 from __future__ import annotations
@@ -506,15 +508,16 @@ class MeetingVideo:
     def _changed(self, changes: TileChanges) -> None:
         for state in changes.updated:
             tile = self._objects.get(state.tile_id)
+            before = None if tile is None else tile.state
             if tile is None:
                 tile = self._objects[state.tile_id] = VideoTile(self, state)
             tile.changed(state)
-            self._tell(VideoTileUpdated(state))
+            self._tell(VideoTileUpdated(state, before))
         for tile_id in changes.removed:
             gone = self._objects.pop(tile_id, None)
             if gone is not None:
                 gone.ended()
-                self._tell(VideoTileRemoved(tile_id))
+                self._tell(VideoTileRemoved(tile_id, gone.state))
 
 
 class _SizeWatch:
