@@ -64,6 +64,10 @@ class NodeMeeting:
         self._forget = forget
         self._quotas = quotas
         self._sources: tuple[VideoSource, ...] | None = ()
+        self._showing: frozenset[str] = frozenset()
+        self._sharing: frozenset[str] = frozenset()
+        self.senders: frozenset[str] = frozenset()
+        """Attendee ids, without ``#content``, of those who send video."""
         self._codecs: tuple[int, ...] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._care_at = self._rates_at = 0.0
@@ -122,10 +126,8 @@ class NodeMeeting:
         """Whether there is no room for another sender of the kind, this one not being one yet."""
         if not self._quotas:
             return False
-        senders = {attendee.party.attendee_id for attendee in self.attendees if attendee.shows_video}
-        senders.discard(party.attendee_id)
-        others = sum(each.endswith(CONTENT_SUFFIX) == party.is_content for each in senders)
-        return others >= (MOST_SHARES if party.is_content else MOST_SENDERS)
+        senders, most = (self._sharing, MOST_SHARES) if party.is_content else (self._showing, MOST_SENDERS)
+        return len(senders) - (party.attendee_id in senders) >= most
 
     def has_room_for_share(self, party: Party) -> bool:
         """Whether one more may share content."""
@@ -135,6 +137,10 @@ class NodeMeeting:
     def sources_changed(self) -> None:
         """Called by an attendee that sends other video than before, or none."""
         self._sources = None
+        senders = [attendee.party for attendee in self.attendees if attendee.shows_video]
+        self._showing = frozenset(party.attendee_id for party in senders if not party.is_content)
+        self._sharing = frozenset(party.attendee_id for party in senders if party.is_content)
+        self.senders = frozenset(party.base for party in senders)
         if not self._closed:
             self.stage.refresh_index()
 

@@ -7,7 +7,7 @@ frame, and asks for what INDEX and the roster need; it knows no SDP, no RTP, and
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
@@ -78,6 +78,10 @@ class MeetingMedia(Protocol):
     @property
     def sources(self) -> Sequence[VideoSource]:
         """The video streams that are sent, for INDEX."""
+
+    @property
+    def senders(self) -> Set[str]:
+        """Attendee ids, without ``#content``, of those who send video."""
 
     @property
     def codecs(self) -> Sequence[int]:

@@ -39,10 +39,9 @@ def index_view(party: Party, media: MeetingMedia | None) -> IndexView:
     """Say which INDEX somebody gets."""
     if media is None:
         return _AUDIENCE if party.audience else _OPEN
-    sending = {source.attendee_id.removesuffix(CONTENT_SUFFIX) for source in media.sources}
     return IndexView(
         party.audience or not party.shows or media.is_full(party),
-        party.base if party.base in sending else "",
+        party.base if party.base in media.senders else "",
         party.sees(""),
         party.sees(CONTENT_SUFFIX),
     )

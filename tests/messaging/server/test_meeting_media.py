@@ -78,6 +78,10 @@ class ScriptedMeeting:
     def sources(self) -> list[VideoSource]:
         return [source for attendee in self.attendees for source in attendee.sources]
 
+    @property
+    def senders(self) -> set[str]:
+        return {attendee.party.base for attendee in self.attendees if attendee.sources}
+
     def is_full(self, party: Party) -> bool:
         return self.full
 
