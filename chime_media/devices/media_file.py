@@ -49,6 +49,14 @@ class AudioFile:
         """
         return self._ahead.take()
 
+    def wait(self, timeout: float = 5.0) -> Samples | None:
+        """The next 20 ms, None if the disk has not given them in so many seconds. Not for the event loop.
+
+        Raises:
+            SourceEnded: The file is over or broken.
+        """
+        return self._ahead.wait(timeout)
+
     def close(self) -> None:
         """Stop the thread and close the file."""
         self._ahead.close()

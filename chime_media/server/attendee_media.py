@@ -71,6 +71,11 @@ class NodeAttendee:
     # What the meeting asks
 
     @property
+    def transport(self) -> NodeTransport | None:
+        """Its connection, once it was answered."""
+        return self._transport
+
+    @property
     def leg(self) -> AudioLeg | None:
         """Its place in the mix, once it was answered."""
         return self._audio.leg if self._audio is not None else None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import anyio.to_thread
+
 from chime_media.server.node import MediaNode
 from chime_messaging.errors import UsageError
 from chime_messaging.server.configuration import ServerConfiguration
@@ -36,3 +38,22 @@ class LocalMeetingServer(LocalServer):
         if not isinstance(media, MediaNode):
             raise UsageError("the media of this server is not a MediaNode")
         return media
+
+    async def cut(self, attendee_id: str) -> None:
+        """Cut an attendee off, as a network does that is gone: its socket is reset, its media comes through no longer.
+
+        Neither side is told why. The attendee may connect anew at once.
+        """
+        meetings, port = self.media.meetings, self.media.port
+
+        def lose_media() -> None:
+            for meeting in meetings.values():
+                for attendee in meeting.attendees:
+                    transport = attendee.transport
+                    if attendee.party.attendee_id == attendee_id and transport is not None:
+                        port.remove(transport)
+                        transport.address = None
+
+        assert self._portal is not None
+        await anyio.to_thread.run_sync(self._portal.call, lose_media)
+        await anyio.to_thread.run_sync(self.control.meetings.abort, attendee_id)
