@@ -13,6 +13,43 @@ class MediaConnected(Event, frozen=True):
     reconnected: bool
 
 
+class MediaDropped(Event, frozen=True):
+    """Media that flowed is lost, and connected anew if that can be. On iOS: audioSessionDidDrop."""
+
+
+class MediaReconnectCancelled(Event, frozen=True):
+    """The session ended while media was lost. On iOS: audioSessionDidCancelReconnect."""
+
+
+class ConnectionBecamePoor(Event, frozen=True):
+    """Half of the sound of 15 seconds did not come. Official name: connectionDidBecomePoor."""
+
+    loss: float
+    """Part of the sound that did not come, 0 to 1."""
+
+
+class ConnectionSuggestsStopVideo(Event, frozen=True):
+    """The same, while there is video that could be done without. Official name: connectionDidSuggestStopVideo."""
+
+    loss: float
+
+
+class ConnectionBecameGood(Event, frozen=True):
+    """It is no longer poor. Official name: connectionDidBecomeGood; on iOS connectionDidRecover."""
+
+
+class AudioSendingFailed(Event, frozen=True):
+    """No sound has left for two seconds. Official name: the event sendingAudioFailed."""
+
+
+class AudioSendingRecovered(Event, frozen=True):
+    """Sound leaves again. Official name: the event sendingAudioRecovered."""
+
+
+class VideoSendUnavailable(Event, frozen=True):
+    """The meeting has no room for the own video, which is stopped. Official name: videoSendDidBecomeUnavailable."""
+
+
 class VideoTileState(msgspec.Struct, frozen=True):
     """One tile at one moment. Official name: VideoTileState; what it says of HTML elements is left out."""
 
@@ -43,12 +80,16 @@ class VideoTileUpdated(Event, frozen=True):
     """A tile appeared or changed. Official name: videoTileDidUpdate."""
 
     tile: VideoTileState
+    before: VideoTileState | None = None
+    """How it was; None if it is new."""
 
 
 class VideoTileRemoved(Event, frozen=True):
     """A tile went. Official name: videoTileWasRemoved."""
 
     tile_id: int
+    tile: VideoTileState | None = None
+    """How it was."""
 
 
 class VideoAvailabilityChanged(Event, frozen=True):
@@ -144,3 +185,99 @@ class VideoPriorityChanged(Event, frozen=True):
     """
 
     priority: bool
+
+
+class VideoPausedByPolicy(Event, frozen=True):
+    """There is no bandwidth for a tile. Official name: tileWillBePausedByDownlinkPolicy."""
+
+    tile_id: int
+
+
+class VideoUnpausedByPolicy(Event, frozen=True):
+    """There is bandwidth for a tile again. Official name: tileWillBeUnpausedByDownlinkPolicy."""
+
+    tile_id: int
+
+
+class VideoMetrics(msgspec.Struct, frozen=True):
+    """One video in the last second, sent or received. Official names begin with videoUpstream and videoDownstream."""
+
+    attendee_id: str
+    stream_id: int
+    sent: bool
+    """Whether it is the own one."""
+    bitrate: int = 0
+    """Bit/s."""
+    packets: int = 0
+    """Per second. Official names: videoUpstreamPacketsSent, videoDownstreamPacketsReceived."""
+    packet_loss_percent: float = 0.0
+    frames: int = 0
+    """Per second: encoded, or decoded. Nothing is decoded that nobody looks at."""
+    width: int = 0
+    height: int = 0
+    jitter: float = 0.0
+    """Seconds."""
+    round_trip_time: float = 0.0
+    """Seconds; of what is sent only."""
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """One second of a session. Official name: getObservableMetrics; durations here are in seconds."""
+
+    audio_packets_received: int = 0
+    """Per second; 50 if nothing is lost."""
+    audio_packets_received_fraction_loss: float = 0.0
+    """Percent of the last second's packets that did not come, as with the official clients."""
+    audio_decoder_loss: float = 0.0
+    """Percent of what was played that had to be made up."""
+    audio_packets_sent: int = 0
+    audio_packet_loss_percent: float = 0.0
+    """Of what is sent, as the service reports it."""
+    audio_upstream_bitrate: int = 0
+    """Bit/s."""
+    audio_downstream_bitrate: int = 0
+    audio_upstream_jitter: float = 0.0
+    """Seconds. Official name: audioUpstreamJitterMs."""
+    audio_downstream_jitter: float = 0.0
+    audio_upstream_round_trip_time: float = 0.0
+    """Seconds. Official name: audioUpstreamRoundTripTimeMs."""
+    audio_speaker_delay: float = 0.0
+    """Seconds that packets are held back against jitter. Official name: audioSpeakerDelayMs."""
+    audio_downstream_level: float = 0.0
+    """0 to 1, while somebody listens."""
+    video_upstream_bitrate: int = 0
+    video_packets_sent: int = 0
+    """Per second. Official name: videoPacketSentPerSecond."""
+    nack_count_received: int = 0
+    """Per second. Official name: nackCountReceivedPerSecond."""
+    available_outgoing_bitrate: int = 0
+    """Bit/s; 0 while nothing is known."""
+    available_incoming_bitrate: int = 0
+    videos: tuple[VideoMetrics, ...] = ()
+
+
+class MetricsReceived(Event, frozen=True):
+    """Told once a second. Official name: metricsDidReceive; on iOS onMetricsReceived."""
+
+    metrics: Metrics
+
+
+class VideoSendHealthChanged(Event, frozen=True):
+    """Official name: videoSendHealthDidChange."""
+
+    bitrate_kbps: int
+    packets_per_second: int
+
+
+class VideoSendBandwidthChanged(Event, frozen=True):
+    """Official name: videoSendBandwidthDidChange."""
+
+    new_kbps: int
+    old_kbps: int
+
+
+class VideoReceiveBandwidthChanged(Event, frozen=True):
+    """Official name: videoReceiveBandwidthDidChange."""
+
+    new_kbps: int
+    old_kbps: int

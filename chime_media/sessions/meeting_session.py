@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from chime_media.observers import MEDIA_SESSION
 from chime_media.rtc.audio_sender import AudioFormat
 from chime_media.sessions.audio import MeetingAudio
 from chime_media.sessions.meeting_engine import MeetingEngine
@@ -25,6 +26,7 @@ from chime_media.sessions.threaded_signaling import ThreadedSignaling
 from chime_media.sessions.video import MeetingVideo
 from chime_messaging.events import Event
 from chime_messaging.meeting_events import RosterAttendee
+from chime_messaging.observers.observer import Vocabulary
 from chime_messaging.sessions.data_messages import DataMessageSession
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 from chime_messaging.transport.base import Connector
@@ -41,6 +43,7 @@ class MeetingSession(DataMessageSession):
         clock: Gives seconds since the epoch.
     """
 
+    _vocabulary: ClassVar[Vocabulary] = MEDIA_SESSION
     _signaling: ThreadedSignaling
     _receives_video: ClassVar[bool] = True
 

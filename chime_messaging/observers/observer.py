@@ -168,6 +168,18 @@ class Vocabulary:
         self._official = official
         self._by_name: dict[str, type[Event]] = {f"on_{snake_case(kind.__name__)}": kind for kind in kinds}
 
+    def extended(
+        self,
+        base: type,
+        kinds: Iterable[type[Event]],
+        official: Mapping[str, Official],
+        prefixes: tuple[str, ...],
+    ) -> Vocabulary:
+        """Return one that has more names; an official one that is there already is called as said here."""
+        wider = Vocabulary(base, kinds, {**self._official, **official}, (*self._prefixes, *prefixes))
+        wider._by_name = {**self._by_name, **wider._by_name}
+        return wider
+
     @property
     def names(self) -> frozenset[str]:
         """Every method name."""
