@@ -16,13 +16,15 @@ class RtpHistory(Generic[PacketT]):
         capacity: How many are kept at most, which bounds the memory of a fast stream.
     """
 
-    __slots__ = ("_by_number", "_capacity", "_order", "_seconds")
+    __slots__ = ("_by_number", "_capacity", "_order", "_seconds", "forgotten")
 
     def __init__(self, seconds: float = 1.5, capacity: int = 768) -> None:
         self._seconds = seconds
         self._capacity = capacity
         self._by_number: dict[int, PacketT] = {}
         self._order: deque[tuple[float, int]] = deque()
+        self.forgotten = -1
+        """The highest number that was kept and is not any more. What is not above it may have been here before."""
 
     def add(self, sequence_number: int, packet: PacketT, now: float) -> bool:
         """Keep a packet; False if there is one of that number already."""
@@ -33,11 +35,16 @@ class RtpHistory(Generic[PacketT]):
         order = self._order
         order.append((now, sequence_number))
         if len(order) > self._capacity or order[0][0] < now - self._seconds:
-            del kept[order.popleft()[1]]
+            self._forget(order.popleft()[1])
             # Two at most: a stream that stopped and went on gets rid of the old one packet by packet.
             if order[0][0] < now - self._seconds:
-                del kept[order.popleft()[1]]
+                self._forget(order.popleft()[1])
         return True
+
+    def _forget(self, sequence_number: int) -> None:
+        del self._by_number[sequence_number]
+        if sequence_number > self.forgotten:
+            self.forgotten = sequence_number
 
     def get(self, sequence_number: int) -> PacketT | None:
         """The packet of that number, None if it never came or is forgotten."""

@@ -57,7 +57,9 @@ class VideoForwarder:
         self._wall = wall() - loop.time()
         self._publications: list[Publication] = []
         self._layers: dict[int, tuple[Publication, Layer]] = {}
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions: dict[Subscription, None] = {}
+        self._by_transport: dict[MediaTransport, dict[Subscription, None]] = {}
+        self._by_publication: dict[Publication, dict[Subscription, None]] = {}
         self._timer: Timer | None = None
         self._due = 0.0
 
@@ -110,6 +112,7 @@ class VideoForwarder:
             self._downlink,
         )
         self._publications.append(publication)
+        self._by_publication[publication] = {}
         for layer in layers:
             self._layers[layer.stream_id] = (publication, layer)
         wanted = {layer.stream_id: layer for layer in layers}
@@ -127,9 +130,9 @@ class VideoForwarder:
         for layer in publication.layers:
             if self._layers.get(layer.stream_id, (None, layer))[0] is publication:
                 del self._layers[layer.stream_id]
-        for subscription in self._subscriptions:
-            if subscription.publication is publication:
-                subscription.detach()
+        for subscription in tuple(self._by_publication[publication]):
+            subscription.detach()
+        del self._by_publication[publication]
 
     def subscribe(
         self,
@@ -166,14 +169,19 @@ class VideoForwarder:
             self._wall,
             self,
         )
-        self._subscriptions.append(subscription)
+        self._subscriptions[subscription] = None
+        self._by_transport.setdefault(transport, {})[subscription] = None
         subscription.switch(stream_id)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The receiver wants it no more."""
         if not subscription.closed:
-            self._subscriptions.remove(subscription)
+            del self._subscriptions[subscription]
+            others = self._by_transport[subscription.transport]
+            del others[subscription]
+            if not others:
+                del self._by_transport[subscription.transport]
             subscription.close()
 
     def bitrates(self) -> dict[int, int]:
@@ -193,13 +201,20 @@ class VideoForwarder:
 
     def sent_to(self, transport: MediaTransport) -> float:
         """What a receiver is sent in all, in bit/s."""
-        return sum(other.bitrate for other in self._subscriptions if other.transport is transport)
+        return sum(other.bitrate for other in self._by_transport.get(transport, ()))
+
+    def attached(self, subscription: Subscription, publication: Publication) -> None:
+        """Note that this is watched from now on."""
+        self._by_publication[publication][subscription] = None
+
+    def detached(self, subscription: Subscription, publication: Publication) -> None:
+        """Note that it is not any more."""
+        del self._by_publication[publication][subscription]
 
     def close(self) -> None:
         """The meeting is over."""
-        for subscription in self._subscriptions:
-            subscription.close()
-        self._subscriptions.clear()
+        for subscription in self.subscriptions:
+            self.unsubscribe(subscription)
         for publication in list(self._publications):
             self.unpublish(publication)
         if self._timer is not None:
@@ -221,10 +236,9 @@ class VideoForwarder:
                 self._wake(due)
 
     def _second_passed(self, publication: Publication, now: float) -> None:
-        for subscription in self._subscriptions:
-            if subscription.publication is publication:
-                subscription.measure(now)
-                subscription.aim(now)
+        for subscription in self._by_publication[publication]:
+            subscription.measure(now)
+            subscription.aim(now)
 
     def _wake(self, when: float) -> None:
         if self._timer is not None:
@@ -236,15 +250,14 @@ class VideoForwarder:
 
     def _layer_found(self, publication: Publication, layer: Layer) -> None:
         now = self._loop.time()
-        for subscription in self._subscriptions:
-            if subscription.publication is publication:
-                subscription.aim(now)
+        for subscription in self._by_publication[publication]:
+            subscription.aim(now)
 
     def _downlink(self, publication: Publication) -> float | None:
         """What the receiver with the best link can take; the others choose a layer or pause."""
         best: float | None = None
-        for subscription in self._subscriptions:
-            if subscription.publication is publication and not subscription.paused:
+        for subscription in self._by_publication.get(publication, ()):
+            if not subscription.paused:
                 limit = subscription.limit.bitrate
                 if limit is None:
                     return None

@@ -136,7 +136,8 @@ class VideoStream:
 
     def _take(self, packet: VideoPacket, arrival: float, resent: bool) -> None:
         number = packet.number
-        if not self.history.add(number, packet, arrival):
+        history = self.history
+        if number <= history.forgotten or not history.add(number, packet, arrival):
             self.duplicates += 1
             return
         for watcher in self.watchers:

@@ -45,6 +45,12 @@ class Meeting(Protocol):
     def sent_to(self, transport: MediaTransport) -> float:
         """What a receiver is sent in all, in bit/s."""
 
+    def attached(self, subscription: Subscription, publication: Publication) -> None:
+        """Note that this is watched from now on."""
+
+    def detached(self, subscription: Subscription, publication: Publication) -> None:
+        """Note that it is not any more."""
+
 
 class _Segment:
     """A run of packets that came from one stream and were renumbered in one way."""
@@ -193,6 +199,7 @@ class Subscription:
         if publication is not self.publication:
             self.detach()
             self.publication = publication
+            self._meeting.attached(self, publication)
             self._choose_types()
         self.layer = layer
         self.stream_id = layer.stream_id
@@ -217,6 +224,8 @@ class Subscription:
     def detach(self) -> None:
         """What was watched is over. The numbers go on when something else is watched."""
         self._let_go()
+        if self.publication is not None:
+            self._meeting.detached(self, self.publication)
         self.publication = None
         self.layer = None
 

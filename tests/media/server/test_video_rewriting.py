@@ -113,12 +113,21 @@ def test_no_number_comes_twice_and_time_never_steps_back(
             assert list(by_number)[index] == before + 1
 
 
+def test_a_packet_that_comes_again_when_it_is_forgotten_is_not_sent_again() -> None:
+    call = Layered(9, 9)
+    play(call, [("frame", 0, 1), ("key", 0, 1), ("frame", 0, 1), ("wait", 0, 60), ("frame", 0, 1), ("frame", 0, 1)])
+    sent = len(call.down.sent)
+    for behind in range(1, 5):
+        call.late(0, behind)
+    assert len(call.down.sent) == sent
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 65535), steps)
 def test_what_is_sent_again_is_what_was_sent(first: int, script: list[tuple[str, int, int]]) -> None:
     call = Layered(first, 0)
-    # Who has turned away from a stream asks for nothing of it any more.
-    watching = [step for step in script if step[0] not in {"pause", "switch"}]
+    # Who has turned away from a stream asks for nothing of it any more, and nothing is kept forever.
+    watching = [step for step in script if step[0] not in {"pause", "switch", "wait"}]
     play(call, [("frame", 0, 1), ("frame", 1, 1), ("key", 0, 1), *watching])
     before = {packet.sequence_number: packet for packet in call.down.sent}
     last = call.down.sent[-1]
