@@ -59,10 +59,13 @@ def speech(seconds: float = 8.0) -> Samples:
     rng = np.random.default_rng(7)
     time_ = np.arange(int(seconds * 48000)) / 48000
     phase = 2 * np.pi * np.cumsum(125 + 30 * np.sin(2 * np.pi * 0.6 * time_)) / 48000
-    wave = sum(np.sin(k * phase) * np.exp(-(((k * 125 - 600) / 800) ** 2)) for k in range(1, 24))
+    wave = np.zeros(len(time_))
+    for k in range(1, 24):
+        wave += np.sin(k * phase) * np.exp(-(((k * 125 - 600) / 800) ** 2))
     wave = wave * np.clip(np.sin(2 * np.pi * 2.3 * time_) + 0.4, 0, None)
     wave += 0.3 * rng.standard_normal(len(time_)) * np.clip(np.sin(2 * np.pi * 1.1 * time_) - 0.7, 0, None)
-    return (wave / np.abs(wave).max() * 10000).astype(np.int16)
+    samples: Samples = (wave / np.abs(wave).max() * 10000).astype(np.int16)
+    return samples
 
 
 def canned(samples: Samples, bitrate: int = 32000) -> list[tuple[bytes, int]]:
@@ -164,7 +167,7 @@ class Attendee:
 
     def report(self) -> None:
         ntp = int((time.time() + 2208988800) * 2**32)
-        blocks = ()
+        blocks: tuple[rtcp.ReportBlock, ...] = ()
         if self.first >= 0:
             blocks = (rtcp.ReportBlock(self.remote_ssrc, 0, max(self.missing, 0), self.highest, 0),)
         self.transport.send_rtcp(

@@ -131,7 +131,7 @@ class JanusSession:
         if self._session is not None:
             request["session_id"] = self._session
         await self._socket.send(json.dumps({**request, "transaction": key}))
-        said = await asyncio.wait_for(future, 20)
+        said: dict[str, Any] = await asyncio.wait_for(future, 20)
         if said["janus"] == "error":
             raise RuntimeError(f"{request['janus']}: {said['error']}")
         return said
