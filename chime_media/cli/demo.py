@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
 
 from chime_media.cli.demo_cast import NameCard, Voice, write_clip
 from chime_media.cli.demo_proof import Moments, Proof
@@ -44,6 +43,9 @@ TURN = 2.4
 PATIENCE = 10.0
 """Seconds that anything may take which should take less than one."""
 LIMIT = 55.0
+"""Seconds after which the demo ends, whatever has happened."""
+TURNED_AWAY, REFUSALS = 4500, 2
+"""With which code, and how often, bob is turned away before he may come back."""
 INTERRUPTED = 130
 
 
@@ -79,8 +81,8 @@ class MeetingDemo:
         """Run all acts; gives what was heard and seen."""
         async with AsyncExitStack() as stack:
             await self._gather(server, stack)
-            await self._talk()
             await self._show()
+            await self._talk()
             await self._share(clip)
             await self._chat()
             await self._cut(server)
@@ -108,7 +110,15 @@ class MeetingDemo:
                 api.create_attendee, MeetingId=meeting["Meeting"]["MeetingId"], ExternalUserId=name
             )
             # Short waits between tries, so that a reconnect fits into a demo.
-            session = MeetingSession(MeetingSessionConfiguration(meeting, credentials))
+            session = MeetingSession(
+                MeetingSessionConfiguration(
+                    meeting,
+                    credentials,
+                    reconnect_fixed_wait=0.4,
+                    reconnect_short_backoff=0.5,
+                    reconnect_long_backoff=0.5,
+                )
+            )
             player = self._stage.players[name] = Player(name, does)
             voice = Voice(PITCHES.get(name, 100.0))
             attendee = self._attendees[name] = Attendee(name, session, voice, player, Ear(self.moments.begin))
@@ -156,17 +166,15 @@ class MeetingDemo:
             attendee.session.video.start_local_tile(NameCard(attendee.name, COLOURS[attendee.name]))
         await self._until_seen(alice, "bob")
         await self._until_seen(bob, "alice")
-        began = time.monotonic()
-        alice.voice.speaking = True
-        await asyncio.sleep(TURN)
-        alice.voice.speaking = False
-        self.moments.shown = (began, time.monotonic())
+        self._stage.note("They see each other.")
+        self.moments.seen = time.monotonic()
 
     async def _share(self, clip: Path) -> None:
         alice, bob = self._attendees["alice"], self._attendees["bob"]
         self._stage.note("Alice shares a clip of three scenes, with its sound.")
         share = ContentShare(alice.session)
         began = time.monotonic()
+        self.moments.shown = (self.moments.seen, began)
         async with alice.session.events(ContentShareStopped) as stopped:
             await share.start(clip)
             await self._until_seen(bob, "#content")
@@ -191,12 +199,13 @@ class MeetingDemo:
 
     async def _cut(self, server: LocalMeetingServer) -> None:
         bob = self._attendees["bob"]
-        self._stage.note("Bob speaks, and his network is cut.")
+        self._stage.note("Bob speaks, and his network is cut. His next tries will fail.")
         bob.voice.speaking = True
         self.moments.last_turn = time.monotonic()
         await asyncio.sleep(1.2)
         async with bob.session.events(MediaConnected) as connected:
             self.moments.cut = time.monotonic()
+            server.control.meetings.refuse(TURNED_AWAY, times=REFUSALS)
             await server.cut(bob.session.attendee_id)
             bob.player.status = "cut off"
             async with asyncio.timeout(PATIENCE):

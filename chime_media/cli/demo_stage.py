@@ -1,4 +1,4 @@
-"""What ``chime demo --meeting`` looks like: who is there and how they sound, live on a terminal, plain lines elsewhere."""
+"""What ``chime demo --meeting`` looks like: who is there and how they sound, live or as plain lines."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class MeetingStage:
         self._console.print(verdict)
         for path, what in files:
             self._console.print(Text.assemble((f"{what:<24} ", "dim"), str(path)), soft_wrap=True)
-        self._console.print("For a meeting of your own: chime serve, then http://127.0.0.1:8765/meet in a browser")
+        self._console.print("For a meeting of your own: chime serve, then http://127.0.0.1:8765/meet")
 
     def _picture(self) -> RenderableType:
         notes = list(self._notes)[-NOTES:]

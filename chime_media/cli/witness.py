@@ -8,37 +8,40 @@ from collections.abc import Callable
 import numpy as np
 
 from chime_media.devices.sources import Samples
+from chime_media.protocol.recording import AudioTimeline
 from chime_media.rtc.video_frame import VideoFrame
 
 RATE = 48_000
-_FRAME = 960
 
 
 class Ear:
-    """Keeps what is heard. Its `hear` belongs to the media thread, the rest to any.
+    """Keeps what is heard, without holes. Its `hear` belongs to the media thread, the rest to any.
 
     Args:
         begin: The time that its sound begins with; before the first thing that is heard there is silence.
-        seconds: How much is kept at most.
     """
 
-    def __init__(self, begin: float, seconds: float = 120.0) -> None:
+    def __init__(self, begin: float) -> None:
         self._begin = begin
-        self._parts: deque[tuple[float, Samples]] = deque(maxlen=round(seconds * RATE / _FRAME))
+        self._timeline = AudioTimeline(begin)
+        self._parts: list[tuple[int, Samples]] = []
+        self._length = 0
 
     def hear(self, samples: Samples, time: float) -> None:
         """Take 20 ms."""
-        self._parts.append((time, samples))
+        silence, skip = self._timeline.place(time, len(samples))
+        self._length += silence
+        self._parts.append((self._length, samples[skip:]))
+        self._length += len(samples) - skip
 
     def between(self, begin: float, end: float) -> Samples:
         """What was heard between two times, with silence where nothing was."""
         whole = np.zeros(max(0, round((end - begin) * RATE)), np.int16)
-        for time, samples in tuple(self._parts):
-            start = round((time - begin) * RATE)
-            if start + len(samples) <= 0 or start >= len(whole):
-                continue
-            first, last = max(start, 0), min(start + len(samples), len(whole))
-            whole[first:last] = samples[first - start : last - start]
+        offset = round((begin - self._begin) * RATE)
+        for at, samples in tuple(self._parts):
+            first, last = max(at - offset, 0), min(at - offset + len(samples), len(whole))
+            if first < last:
+                whole[first:last] = samples[first - at + offset : last - at + offset]
         return whole
 
     def until(self, end: float) -> Samples:

@@ -79,9 +79,9 @@ def spectrogram(
             draw.text((4, y - 7), f"{kilohertz} kHz", fill=_INK, font=font)
         seconds = len(samples) / rate
         for second in range(0, math.ceil(seconds), max(1, round(seconds / 10))):
-            draw.text(
-                (_MARGIN + width * second / max(seconds, 1e-9), top + band + 3), f"{second} s", fill=_INK, font=font
-            )
+            left = _MARGIN + width * second / max(seconds, 1e-9)
+            if left < width + _MARGIN - 16:
+                draw.text((left, top + band + 3), f"{second} s", fill=_INK, font=font)
     return np.asarray(sheet)
 
 
