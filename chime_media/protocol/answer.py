@@ -170,6 +170,8 @@ def _video(offered: MediaSection, plan: AnswerPlan) -> MediaSection:
     if offered.direction in (SENDRECV, SENDONLY):
         # Clients look for the text "sendrecv" to find the codecs that they may send.
         section.direction = SENDRECV if offered.direction == SENDRECV else RECVONLY
+        # As the service does; without, browsers warn of a track that belongs to no stream.
+        section.msid = offered.msid
         layers = offered.layers("send")
         if layers:
             section.rids = [(name, "recv") for name in layers]

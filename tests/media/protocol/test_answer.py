@@ -78,6 +78,7 @@ def test_a_camera_that_is_off_is_answered_inactive() -> None:
 def test_a_camera_is_answered_with_the_word_that_clients_look_for() -> None:
     made, settled = answered("camera-and-video")
     assert made.sections[1].direction == "sendrecv"
+    assert made.sections[1].msid == offer("camera-and-video").sections[1].msid != ""
     assert settled["1"].receives
     assert settled["1"].ssrc is not None
     assert settled["1"].rtx_ssrc is not None
