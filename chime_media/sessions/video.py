@@ -424,8 +424,11 @@ class MeetingVideo:
 
     def close(self) -> None:
         """The session is over."""
-        self._source = None
+        source, self._source = self._source, None
         self._signaling.post(self.engine.close)
+        if source is not None:
+            # It may wait for a thread of its own.
+            asyncio.get_running_loop().run_in_executor(None, source.close)
         self._changed(self._tiles.remove_all())
 
     def post(self, call: Callable[..., object]) -> None:

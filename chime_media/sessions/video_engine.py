@@ -153,8 +153,11 @@ class VideoEngine:
         self._write(media_frames.resume(stream_ids))
 
     def close(self) -> None:
-        """The session is over."""
-        self._let_go()
+        """The session is over. The source is left to who calls, as this thread may end before it is closed."""
+        self._source = None
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.hold()
         self._listeners.clear()
 
     def _want(self) -> None:

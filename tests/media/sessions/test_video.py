@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import pairwise
@@ -96,13 +97,13 @@ async def test_observers_are_told_of_tiles_sources_and_availability(meeting: Mee
 class Sink:
     def __init__(self) -> None:
         self.frames: list[VideoFrame] = []
-        self.closed = False
+        self.closed_event = threading.Event()
 
     def write(self, frame: VideoFrame) -> None:
         self.frames.append(frame)
 
     def close(self) -> None:
-        self.closed = True
+        self.closed_event.set()
 
 
 async def test_video_can_be_stopped_and_started_and_its_source_replaced(meeting: Meeting) -> None:
@@ -177,6 +178,35 @@ async def test_a_source_that_fails_is_an_event_and_the_tile_goes(meeting: Meetin
         assert "out of paint" in str(event.problem)
         assert not ann.video.is_sending
         await until(bob, lambda: tile.removed)
+
+
+async def test_the_end_of_a_session_closes_its_source_and_its_tiles(meeting: Meeting) -> None:
+    class Card(TestCard):
+        def __init__(self) -> None:
+            super().__init__(RED, 160, 96)
+            self.closed = threading.Event()
+
+        def close(self) -> None:
+            self.closed.set()
+
+    card, replaced = Card(), Card()
+    async with meeting.session("bob") as bob:
+        async with meeting.session("ann") as ann:
+            ann.video.start_local_tile(replaced)
+            tile, sink = await tile_of(bob, "ann"), Sink()
+            ann.video.start_local_tile(card)
+            tile.bind(sink)
+            await take(tile, 2)
+            assert await asyncio.to_thread(replaced.closed.wait, 5)
+            assert not card.closed.is_set()
+        assert await asyncio.to_thread(card.closed.wait, 5)
+        assert not ann.video.tiles
+        await until(bob, lambda: tile.removed)
+        assert await asyncio.to_thread(_until_closed, sink)
+
+
+def _until_closed(sink: Sink) -> bool:
+    return sink.closed_event.wait(5)
 
 
 async def test_video_is_back_after_the_connection_was_cut(meeting: Meeting) -> None:
