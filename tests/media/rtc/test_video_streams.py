@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import threading
 from itertools import pairwise
 
@@ -11,8 +13,9 @@ from chime_media.devices.sources import SourceEnded
 from chime_media.devices.video_sources import DrawnVideo, FrameSource, TestCard
 from chime_media.rtc.video_codecs import CODECS
 from chime_media.rtc.video_frame import VideoFrame
-from chime_media.wire import rtcp
+from chime_media.wire import rtcp, rtp
 from chime_media.wire.rtp import RtpPacket
+from chime_messaging.errors import DecodeError
 from tests.media.rtc.video_pair import Pair
 
 pytestmark = pytest.mark.anyio
@@ -238,3 +241,27 @@ async def test_a_section_that_ends_ends_its_receiver() -> None:
         pair.receiving.settle({})
         assert not pair.receiving.receivers
         assert not pair.receiver.bound
+
+
+@pytest.mark.parametrize("codec", CODECS)
+async def test_garbage_from_the_other_side_is_survived(codec: str) -> None:
+    chance = random.Random(6)
+    async with Pair(codec) as pair:
+        pair.look()
+        pair.sender.start(TestCard(RED, 160, 96, 30), ignore)
+        await pair.until(lambda: len(pair.frames) >= 3)
+        kept = [packet.data for packet in pair.there.rtp]
+        for number in range(2000):
+            data = bytearray(chance.choice(kept))
+            for _ in range(chance.randint(1, 4)):
+                data[chance.randrange(12, len(data))] = chance.randrange(256)
+            data = data[: chance.randrange(13, len(data) + 1)]
+            data[2:4] = ((pair.receiver.statistics.highest + chance.randint(-3, 20)) & 0xFFFF).to_bytes(2, "big")
+            data[4:8] = (number * 3000).to_bytes(4, "big")
+            if number % 5 == 0:
+                data[1] = chance.randrange(256)
+                data[8:12] = chance.choice((pair.sender.ssrc, pair.sender.rtx_ssrc)).to_bytes(4, "big")
+            with contextlib.suppress(DecodeError):  # That one is no RTP at all and gets no further than its connection.
+                pair.receiving.rtp_received(rtp.parse(bytes(data)), asyncio.get_running_loop().time())
+        seen = len(pair.frames)
+        await pair.until(lambda: len(pair.frames) > seen + 10 and colour(pair.frames[-1]) == pytest.approx(RED, abs=8))
