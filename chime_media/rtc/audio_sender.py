@@ -22,6 +22,8 @@ from chime_media.wire.rtp import pack_extensions
 REPEATED: Final = 2
 """Packets before a packet that redundant audio repeats at most."""
 USUAL_BITRATE: Final = 32_000
+_NOTICEABLE_LOSS: Final = 0.02
+_MUSIC_BITRATE: Final = 64_000
 _HANGOVER_FRAMES: Final = 10
 _HEADER: Final = Struct("!BBHII")
 _EXTENSION: Final = 0x10
@@ -118,6 +120,7 @@ class AudioSender:
         self._source: FrameSource | None = None
         self._outlet: AudioOutlet | None = None
         self._encoder: OpusEncoder | None = None
+        self._guards = False
         self._quiet = _HANGOVER_FRAMES
         self._sequence_number = 0
         self._timestamp_origin = 0
@@ -201,8 +204,8 @@ class AudioSender:
             units = (ntp_time >> 16) - block.last_sender_report - block.delay_since_sender_report & 0xFFFFFFFF
             if units < 1 << 31:
                 self.round_trip = units / 65536
-        if self._encoder is not None:
-            self._encoder.set_packet_loss(round(self.remote_loss * 100))
+        if self._outlet.red is None:
+            self._guard(self.remote_loss)
 
     def _next(self) -> tuple[bytes, int | None]:
         """The next packet and its level, None if that is not known."""
@@ -244,19 +247,28 @@ class AudioSender:
             stereo = samples.ndim == 2
             samples = samples.mean(axis=1).astype(np.int16) if stereo else np.repeat(samples[:, np.newaxis], 2, axis=1)
         if self._encoder is None:
-            bitrate = self.format.bitrate or USUAL_BITRATE
+            # What carries copies of the frames before for lost packets costs three times as much to encode.
             self._encoder = OpusEncoder(
                 channels=channels,
-                application="audio" if bitrate >= 64_000 else "voip",
-                bitrate=bitrate,
+                application="voip" if self._guards else "audio",
+                bitrate=self.format.bitrate or USUAL_BITRATE,
                 complexity=self.format.complexity,
-                fec=True,
+                fec=self._guards,
+                packet_loss=round(self.remote_loss * 100) if self._guards else 0,
             )
         try:
             return self._encoder.encode(samples)
         except OpusError as error:
             log.warning("20 ms of sound cannot be encoded: %s", error)
             return SILENCE_MONO
+
+    def _guard(self, loss: float) -> None:
+        """Let packets carry copies once some get lost, if no redundant audio was agreed on."""
+        if not self._guards and loss >= _NOTICEABLE_LOSS and (self.format.bitrate or USUAL_BITRATE) < _MUSIC_BITRATE:
+            self._guards = True
+            self._encoder = None
+        if self._encoder is not None and self._guards:
+            self._encoder.set_packet_loss(round(loss * 100))
 
     def _repeated(self, timestamp: int) -> list[tuple[int, bytes]]:
         if self.remote_loss <= 0.05:

@@ -4,7 +4,9 @@
 
 Both say a tone and hear the mix of one local server, in one run. Memory is PSS, for Chromium of all its processes; CPU
 is of a core and attendee; and the time from joining to what is heard first. What the server and the attendee that both
-listen to cost is in neither: they are a process of their own. Needs Chromium, Playwright and the packages of tests/interop/js.
+listen to cost is in neither: they are a process of their own.
+
+Needs Chromium, Playwright and the packages of tests/interop/js.
 """
 
 from __future__ import annotations

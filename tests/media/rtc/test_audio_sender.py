@@ -12,7 +12,7 @@ from chime_media.rtc.audio_sender import AudioFormat, AudioOutlet, AudioSender, 
 from chime_media.rtc.opus import OpusEncoder
 from chime_media.rtc.transport import TransportCounters
 from chime_media.wire import red, rtcp, rtp
-from chime_media.wire.opus_packet import SILENCE_MONO
+from chime_media.wire.opus_packet import SILENCE_MONO, carries_redundancy
 
 PAYLOAD_TYPE, RED, LEVEL = 111, 63, 1
 
@@ -197,3 +197,17 @@ def test_a_listener_that_fails_hears_no_more_and_harms_no_other() -> None:
     assert [len(samples) for samples in heard] == [960] * 3
     receiver.close()
     assert not receiver.listens
+
+
+def test_packets_carry_copies_of_lost_ones_where_redundant_audio_was_not_agreed_on() -> None:
+    sender, wire = attached()
+    rng = np.random.default_rng(1)
+    hum = 3000 * np.sin(np.arange(960 * 60) * 2 * np.pi * 180 / 48000) + rng.normal(0, 300, 960 * 60)
+    sender.source = ArraySource(hum.astype(np.int16))
+    for number in range(20):
+        sender.tick(number)
+    assert not any(carries_redundancy(packet.payload) for packet in wire.sent)
+    sender.reported(rtcp.ReportBlock(77, 40, 10, 0, 0), 0)
+    for number in range(20, 60):
+        sender.tick(number)
+    assert sum(carries_redundancy(packet.payload) for packet in wire.sent[20:]) > 5

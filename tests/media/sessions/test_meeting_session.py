@@ -225,11 +225,15 @@ async def test_a_meeting_that_ends_ends_the_session(meeting: Meeting) -> None:
 
 async def test_the_thread_ends_with_the_last_session(meeting: Meeting) -> None:
     async with await attendee(meeting, "alice") as alice:
-        thread = MediaThread._shared
+        thread = shared_thread()
         assert thread is not None
         async with await attendee(meeting, "bob"):
-            assert MediaThread._shared is thread
+            assert shared_thread() is thread
         assert alice.is_joined
-    assert MediaThread._shared is None
+    assert shared_thread() is None
     await asyncio.to_thread(thread._thread.join, 5)
     assert not thread._thread.is_alive()
+
+
+def shared_thread() -> MediaThread | None:
+    return MediaThread._shared
