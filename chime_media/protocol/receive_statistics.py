@@ -127,6 +127,11 @@ class ReceiveStatistics:
         """In seconds."""
         return self._jitter / self._clock_rate
 
+    @property
+    def lost(self) -> int:
+        """Packets that have not come so far."""
+        return max(0, self.highest - self._first + 1 - self.received) if self.highest >= 0 else 0
+
     def report(self, now: float) -> ReportBlock:
         """The next report block. What is said of loss covers the time since the call before."""
         expected = self.highest - self._first + 1 if self.highest >= 0 else 0

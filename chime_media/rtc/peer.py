@@ -80,6 +80,16 @@ class Peer:
         return self._video is not None
 
     @property
+    def hears(self) -> bool:
+        """Whether sound is received, as agreed."""
+        return self._audio is not None and self._audio.receives
+
+    @property
+    def speaks(self) -> bool:
+        """Whether sound is sent, as agreed."""
+        return self._audio is not None and self._audio.sends
+
+    @property
     def closed(self) -> bool:
         """Whether it is over."""
         return self._closed

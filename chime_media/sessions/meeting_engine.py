@@ -39,6 +39,7 @@ from chime_messaging.meeting_events import (
     MeetingSessionStopped,
     RosterAttendee,
     SignalFrameReceived,
+    VideoSource,
 )
 from chime_messaging.observers.hub import EventHub
 from chime_messaging.protocol.signal_frames import MEDIA_CLIENT
@@ -54,6 +55,7 @@ CONSENT_TIMEOUT = 15.0
 """Seconds after which a path that no longer answers counts as lost."""
 LOSS_GRACE = 0.5
 """Seconds from the end of media until the session connects anew, if signalling does not say why media ended."""
+SECOND = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,11 @@ class MeetingEngine:
         """Tells the application; on the media thread."""
         self.on_settled: Callable[[Peer, Subscribing], None] | None = None
         """Called when an answer was taken on the present connection, or another became that."""
+        self.on_second: Callable[[float], None] | None = None
+        """Called once a second with the loop's time, while there is a connection for media."""
+        self.sources: tuple[VideoSource, ...] = ()
+        """What INDEX lists."""
+        self._second_at = 0.0
         self._connector = connector
         self._rng = rng
         self._clock = clock
@@ -246,6 +253,10 @@ class MeetingEngine:
         if peer is not None:
             self.sender.tick(number)
             peer.tick(now)
+            if now >= self._second_at:
+                self._second_at = now + SECOND
+                if self.on_second is not None:
+                    self.on_second(now)
         self.receiver.tick(now)
 
     def _inspect(self, events: list[Event]) -> list[Event]:
@@ -256,6 +267,7 @@ class MeetingEngine:
                 if link is not None and event.frame.type == SignalFrame.SUBSCRIBE_ACK:
                     link.acks.put_nowait(event.frame)
             elif isinstance(event, IndexReceived):
+                self.sources = event.sources
                 self._streams = frozenset(source.stream_id for source in event.sources)
                 if self._link is not None:
                     self._link.joined.set()

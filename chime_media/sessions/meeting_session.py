@@ -17,10 +17,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from chime_media.events import VideoSendUnavailable
 from chime_media.observers import MEDIA_SESSION
+from chime_media.protocol.media_life import MediaLife
 from chime_media.rtc.audio_sender import AudioFormat
 from chime_media.sessions.audio import MeetingAudio
 from chime_media.sessions.meeting_engine import MeetingEngine
+from chime_media.sessions.metrics import MeetingMetrics
 from chime_media.sessions.realtime import MeetingRealtime
 from chime_media.sessions.threaded_signaling import ThreadedSignaling
 from chime_media.sessions.video import MeetingVideo
@@ -71,6 +74,9 @@ class MeetingSession(DataMessageSession):
         """What is shown and seen."""
         self.realtime = MeetingRealtime(credentials.attendee_id, lambda: self.roster, self.hub.emit)
         """Who is heard how, and who is speaking."""
+        self.metrics = MeetingMetrics(self._signaling.engine, credentials.attendee_id)
+        """What the connection is like, told as `MetricsReceived` once a second."""
+        self._media_life = MediaLife()
 
     @property
     def engine(self) -> MeetingEngine:
@@ -99,6 +105,10 @@ class MeetingSession(DataMessageSession):
     def _received(self, events: list[Event]) -> list[Event]:
         told: list[Event] = []
         for event in super()._received(events):
+            for followed in self._media_life.noticed(event):
+                if self.video.is_sending or not isinstance(followed, VideoSendUnavailable):
+                    told.append(followed)
+                    told += self.video.noticed(followed)
             told.append(event)
             told += self.video.noticed(event)
             told += self.realtime.noticed(event)

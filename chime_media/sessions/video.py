@@ -23,6 +23,7 @@ from chime_media.events import (
     RemoteVideoSourcesChanged,
     RemoteVideosSettled,
     VideoAvailabilityChanged,
+    VideoSendUnavailable,
     VideoTileRemoved,
     VideoTileState,
     VideoTileUpdated,
@@ -414,7 +415,7 @@ class MeetingVideo:
                 self._changed(self._tiles.received(received))
                 if self._index is not None:
                     self._changed(self._tiles.paused_at_source(self._index.paused_at_source_ids))
-            elif isinstance(event, LocalVideoEnded):
+            elif isinstance(event, LocalVideoEnded | VideoSendUnavailable):
                 self.stop_local_tile()
             elif isinstance(event, SignalFrameReceived):
                 self._framed(event.frame)
