@@ -265,3 +265,20 @@ async def test_garbage_from_the_other_side_is_survived(codec: str) -> None:
                 pair.receiving.rtp_received(rtp.parse(bytes(data)), asyncio.get_running_loop().time())
         seen = len(pair.frames)
         await pair.until(lambda: len(pair.frames) > seen + 10 and colour(pair.frames[-1]) == pytest.approx(RED, abs=8))
+
+
+@pytest.mark.parametrize("loss", [0.05, 0.15])
+async def test_pictures_go_on_while_packets_get_lost(loss: float) -> None:
+    chance, texture = random.Random(3), np.random.default_rng(7).integers(60, 200, (180, 320, 3), np.uint8)
+
+    def draw(elapsed: float) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        return np.roll(texture, int(elapsed * 60), axis=1)
+
+    async with Pair() as pair:
+        pair.there.rule = lambda packet: chance.random() >= loss
+        pair.look()
+        pair.sender.start(DrawnVideo(draw, 320, 180, 30), ignore)
+        await pair.until(lambda: len(pair.frames) >= 60)
+        assert pair.sender.counters.repeated > 0
+        assert len(pair.frames) > 0.8 * pair.sender.counters.frames
+        assert max(later.time - earlier.time for earlier, later in pairwise(pair.frames)) < 1.0
