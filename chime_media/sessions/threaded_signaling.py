@@ -63,6 +63,7 @@ class ThreadedSignaling(SignalingSession):
             configuration, audio_format, self._relay.tell, connector=connector, rng=rng, clock=clock
         )
         self._thread: MediaThread | None = None
+        self._is_entered = False
 
     @property
     def protocol(self) -> SignalingClientProtocol:
@@ -93,10 +94,13 @@ class ThreadedSignaling(SignalingSession):
 
     async def enter(self) -> None:
         """Join; return when media flows."""
+        self._is_entered = True
         await self.life.enter()
 
     def stop(self) -> None:
         """End the session. Returns at once; harmless before and after."""
+        if not self._is_entered:
+            return
         self._is_stopped_early = True
         if self._thread is not None:
             self.post(self.engine.stop)

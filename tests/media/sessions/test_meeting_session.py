@@ -223,6 +223,17 @@ async def test_a_meeting_that_ends_ends_the_session(meeting: Meeting) -> None:
         await MeetingSession(alice.configuration).__aenter__()
 
 
+async def test_stopping_does_no_harm_before_and_ends_what_is_entered(meeting: Meeting) -> None:
+    alice = await attendee(meeting, "alice")
+    alice.stop()
+    alice.audio.mute()
+    async with alice, await attendee(meeting, "bob") as bob:
+        await until(bob, lambda: bob.roster.get(alice.attendee_id) is not None)
+        assert bob.roster[alice.attendee_id].muted
+        alice.stop()
+        assert (await asyncio.wait_for(alice.wait_stopped(), 5)).status is MeetingSessionStatusCode.LEFT
+
+
 async def test_the_thread_ends_with_the_last_session(meeting: Meeting) -> None:
     async with await attendee(meeting, "alice") as alice:
         thread = shared_thread()
