@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 from chime_media.cli.demo_cast import NameCard, Voice, write_clip
 from chime_media.cli.demo_proof import Moments, Proof
 from chime_media.cli.demo_stage import MeetingStage, Player

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import re
 import threading
@@ -10,6 +9,9 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import anyio
+import anyio.to_thread
 
 from chime_media.devices.recorder import EmptyRecordingError, Layout, Recorder, RecordingSummary
 from chime_media.devices.sources import Samples
@@ -58,6 +60,7 @@ class Recording:
         """Pictures that were left out, as the disk or the processor was too slow."""
         self.problem: Exception | None = None
         """Why nothing more is written."""
+        self.path = path
         self._session = session
         self._begin = time.monotonic()
         self._size = (width, height)
@@ -90,7 +93,8 @@ class Recording:
             tile.unbind(sink)
         self._pieces.put(None)
         # Not given up when the block is left by Ctrl-C: the file must be completed.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._thread.join))
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._thread.join)
         if self.problem is not None and kind is None:
             raise self.problem
 
@@ -121,7 +125,6 @@ class Recording:
             if gone is not None:
                 self._put((gone[1].key, None, None, time.monotonic()))
         elif isinstance(event, ActiveSpeakersChanged) and event.attendee_ids:
-            self._put(("", None, None, 0.0))
             self._recorder.set_speaker(event.attendee_ids[0])
 
     def _watch(self, tile: VideoTile) -> None:
