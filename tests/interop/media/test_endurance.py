@@ -45,8 +45,9 @@ def test_nothing_leaks_or_freezes(
     everybody = [page.id for page in pages] + [bot.id for bot in bots]
 
     def check() -> None:
-        for attendee, own in zip([*pages, *bots], tones, strict=True):
-            attendee.hears(*(tone for tone in tones if tone != own), absent=[own])
+        listening = [page.hears for page in pages] + [bot.hears for bot in bots]
+        for hears, own in zip(listening, tones, strict=True):
+            hears(*(tone for tone in tones if tone != own), absent=[own])
         for index, page in enumerate(pages):
             other = (index + 1) % len(pages)
             page.sees(pages[other].id, colours[other], rate=5)
