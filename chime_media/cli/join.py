@@ -10,7 +10,7 @@ import anyio
 
 from chime_media.cli.board import Board
 from chime_media.cli.recording import Recording
-from chime_media.cli.sources import audio_source, video_source
+from chime_media.cli.sources import audio_source, existing, video_source
 from chime_media.devices.media_file import Clip
 from chime_media.devices.recorder import EmptyRecordingError, Layout
 from chime_media.events import ContentShareStopped
@@ -18,7 +18,6 @@ from chime_media.sessions.content_share import ContentShare
 from chime_media.sessions.meeting_session import MeetingSession
 from chime_messaging.cli.data import Joining
 from chime_messaging.cli.interrupts import until_interrupted
-from chime_messaging.errors import ConfigurationError
 from chime_messaging.meeting_events import MeetingSessionStatusCode
 
 ENDS = frozenset({MeetingSessionStatusCode.MEETING_ENDED, MeetingSessionStatusCode.LEFT})
@@ -100,12 +99,12 @@ def share(joining: Joining, what: str, *, loop: bool) -> None:
         SessionError: if the session or the share is refused, or ended by the service.
         ConfigurationError: if the file cannot be shared.
     """
+    if what != "screen":
+        existing(what, "file")
     anyio.run(_share, joining, what, loop)
 
 
 async def _share(joining: Joining, what: str, loop: bool) -> None:
-    if what != "screen" and not Path(what).is_file():
-        raise ConfigurationError("file", f"there is no file {what}")
     async with until_interrupted(), AsyncExitStack() as stack:
         session = MeetingSession(await joining.configuration())
         board = stack.enter_context(Board(session))

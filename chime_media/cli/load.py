@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,6 +22,7 @@ from chime_media.devices.sources import Samples
 from chime_media.devices.video_sources import TestCard
 from chime_media.rtc.video_frame import VideoFrame
 from chime_media.sessions.meeting_session import MeetingSession
+from chime_messaging.cli.data import print_json
 from chime_messaging.cli.interrupts import until_interrupted
 from chime_messaging.cli.meeting import Meetings, open_meetings, ssl_context
 from chime_messaging.errors import ConfigurationError
@@ -380,7 +380,7 @@ def _print_json(load: Load) -> None:
         "cpu_percent_per_attendee": round(result.cpu * 100, 3),
         "memory_mib_per_attendee": round(result.memory, 2),
     }
-    print(msgspec.json.encode(record).decode(), flush=True)
+    print_json(record)
 
 
 def _print(load: Load) -> None:

@@ -31,7 +31,7 @@ def audio_source(text: str) -> AudioSource:
         from chime_media.devices.sound_card import Microphone
 
         return Microphone()
-    return AudioFile(_existing(text, "speak"))
+    return AudioFile(existing(text, "speak"))
 
 
 def video_source(text: str) -> VideoSource:
@@ -46,10 +46,15 @@ def video_source(text: str) -> VideoSource:
         from chime_media.devices.screen import Screen
 
         return Screen()
-    return VideoFile(_existing(text, "show"))
+    return VideoFile(existing(text, "show"))
 
 
-def _existing(text: str, option: str) -> Path:
+def existing(text: str, option: str) -> Path:
+    """The path of a file that is there.
+
+    Raises:
+        ConfigurationError: if it is not.
+    """
     path = Path(text)
     if not path.is_file():
         raise ConfigurationError(option, f"there is no file {text}")
