@@ -27,9 +27,9 @@ from chime_media.sessions.video import VideoTile
 from chime_messaging.errors import ChimeError, ConfigurationError, UsageError
 
 PLAYOUT_DELAY = 0.05
-"""Seconds, on the whole, that sound takes longer than pictures from one attendee to another: it is mixed on its way and waits twice,
-at the node and here, for packets that are late. What is recorded is put back by as much. How long sound waits depends
-on the network, by some tens of milliseconds."""
+"""Seconds, on the whole, that sound takes longer than pictures from one attendee to another: it is mixed on its way and
+waits twice, at the node and here, for packets that are late. What is recorded is put back by as much. How long sound
+waits depends on the network, by some tens of milliseconds."""
 _MOST_FRAMES = 60
 _MOST_ITEMS = 3000
 
