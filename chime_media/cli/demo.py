@@ -14,7 +14,7 @@ from typing import Any
 from chime_media.cli.demo_cast import NameCard, Voice, write_clip
 from chime_media.cli.demo_proof import Moments, Proof
 from chime_media.cli.demo_stage import MeetingStage, Player
-from chime_media.cli.recording import Recording
+from chime_media.cli.join import complete
 from chime_media.cli.witness import Ear, Eye
 from chime_media.events import (
     ActiveSpeakersChanged,
@@ -26,6 +26,7 @@ from chime_media.events import (
 from chime_media.server.local_server import LocalMeetingServer
 from chime_media.sessions.content_share import ContentShare
 from chime_media.sessions.meeting_session import MeetingSession
+from chime_media.sessions.recording import MeetingRecorder
 from chime_media.sessions.video import VideoTile
 from chime_messaging.cli.interrupts import until_interrupted
 from chime_messaging.errors import ChimeError, ConfigurationError
@@ -74,7 +75,7 @@ class MeetingDemo:
         self._stage = stage
         self._folder = folder
         self._attendees: dict[str, Attendee] = {}
-        self._recording: Recording | None = None
+        self._recording: MeetingRecorder | None = None
 
     async def play(self, server: LocalMeetingServer, clip: Path) -> Proof:
         """Run all acts; gives what was heard and seen."""
@@ -131,8 +132,10 @@ class MeetingDemo:
                 session.audio.start_input(voice)
         self._stage.note(f"All have joined, in {max(self.moments.joins):.2f} s each.")
         carol = self._attendees["carol"].session
-        self._recording = Recording(carol, self._folder / "meeting.mp4", width=960, height=540)
-        await stack.enter_async_context(self._recording)
+        recorder = MeetingRecorder(carol, self._folder / "meeting.mp4", width=960, height=540)
+        await recorder.__aenter__()
+        stack.push_async_callback(complete, recorder)
+        self._recording = recorder
 
     async def _talk(self) -> None:
         for name in PITCHES:

@@ -9,13 +9,13 @@ from pathlib import Path
 import anyio
 
 from chime_media.cli.board import Board
-from chime_media.cli.recording import Recording
 from chime_media.cli.sources import audio_source, existing, video_source
 from chime_media.devices.media_file import Clip
-from chime_media.devices.recorder import EmptyRecordingError, Layout
+from chime_media.devices.recorder import Layout
 from chime_media.events import ContentShareStopped
 from chime_media.sessions.content_share import ContentShare
 from chime_media.sessions.meeting_session import MeetingSession
+from chime_media.sessions.recording import MeetingRecorder
 from chime_messaging.cli.data import Joining
 from chime_messaging.cli.interrupts import until_interrupted
 from chime_messaging.meeting_events import MeetingSessionStatusCode
@@ -51,26 +51,32 @@ def join(joining: Joining, part: Part) -> None:
 async def _join(joining: Joining, part: Part) -> None:
     speak = None if part.speak is None else audio_source(part.speak)
     show = None if part.show is None else video_source(part.show)
-    recording: Recording | None = None
+    recorder: MeetingRecorder | None = None
     board: Board | None = None
     async with until_interrupted(), AsyncExitStack() as stack:
         session = MeetingSession(await joining.configuration())
-        if part.record is not None:
-            recording = Recording(session, part.record, layout=part.layout, tracks=part.tracks)
         board = stack.enter_context(Board(session, recording=part.record))
         if part.mute:
             session.audio.mute()
         await stack.enter_async_context(session)
         session.realtime.detect_speakers()
-        if recording is not None:
-            await stack.enter_async_context(recording)
+        if part.record is not None:
+            recorder = MeetingRecorder(session, part.record, layout=part.layout, tracks=part.tracks)
+            await recorder.__aenter__()
+            stack.push_async_callback(complete, recorder)
         if speak is not None:
             session.audio.start_input(speak)
         if show is not None:
             session.video.start_local_tile(show)
         await _stay(session, part.duration)
-    if recording is not None and board is not None:
-        tell(recording, board)
+    if recorder is not None and board is not None:
+        tell(recorder, board)
+
+
+async def complete(recorder: MeetingRecorder) -> None:
+    """Complete the file, also when the command is left by Ctrl-C."""
+    with anyio.CancelScope(shield=True):
+        await recorder.stop()
 
 
 async def _stay(session: MeetingSession, duration: float | None) -> None:
@@ -80,16 +86,16 @@ async def _stay(session: MeetingSession, duration: float | None) -> None:
             raise stopped.error
 
 
-def tell(recording: Recording, board: Board) -> None:
+def tell(recorder: MeetingRecorder, board: Board) -> None:
     """Say what was recorded, once the files are complete."""
-    summary = recording.summary
-    if summary is None:
-        raise EmptyRecordingError(recording.path)
-    board.say(f"{summary.path}: {summary.seconds:.1f} s, {summary.frames} pictures of {len(summary.attendees)} videos")
-    for track in recording.tracks:
-        board.say(f"{track.path}: {track.frames} pictures")
-    if recording.dropped:
-        board.say(f"{recording.dropped} pictures were left out: this machine is too slow for so many")
+    summary = recorder.summary
+    if summary is not None:
+        videos = len(summary.attendees)
+        board.say(f"{summary.path}: {summary.seconds:.1f} s, {summary.frames} pictures of {videos} videos")
+    for track in recorder.track_summaries.values():
+        board.say(f"{track.path}: {track.seconds:.1f} s, {track.frames} pictures")
+    if recorder.dropped:
+        board.say(f"{recorder.dropped} pictures were left out: this machine is too slow for so many")
 
 
 def share(joining: Joining, what: str, *, loop: bool) -> None:

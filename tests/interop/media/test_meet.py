@@ -150,7 +150,7 @@ def test_a_person_and_a_robot_talk_look_and_write(
 
     person.click("#mute")
     until(person, "() => document.getElementById('roster').textContent.includes('Ada (you) · muted')")
-    if folder := os.environ.get("CHIME_SCREENSHOTS"):
+    if folder := os.environ.get("SCREENSHOTS"):
         person.screenshot(path=str(Path(folder) / "meet.png"))
     person.click("#leave")
     until(person, "() => document.getElementById('status').textContent === 'left'")
