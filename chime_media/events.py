@@ -211,6 +211,8 @@ class VideoMetrics(msgspec.Struct, frozen=True):
     packets: int = 0
     """Per second. Official names: videoUpstreamPacketsSent, videoDownstreamPacketsReceived."""
     packet_loss_percent: float = 0.0
+    packets_lost: int = 0
+    """Per second; of what is received only."""
     frames: int = 0
     """Per second: encoded, or decoded. Nothing is decoded that nobody looks at."""
     width: int = 0

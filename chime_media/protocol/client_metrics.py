@@ -276,6 +276,7 @@ def _video_metrics(video: VideoCounts, change: _Change) -> VideoMetrics:
         bitrate=change.bitrate,
         packets=change.rate("packets"),
         packet_loss_percent=100 * video.fraction_lost if video.sent else change.loss_percent,
+        packets_lost=change.rate("lost"),
         frames=change.rate("frames"),
         width=video.width,
         height=video.height,

@@ -72,7 +72,7 @@ class MeetingSession(DataMessageSession):
             receives=self._receives_video,
         )
         """What is shown and seen."""
-        self.realtime = MeetingRealtime(credentials.attendee_id, lambda: self.roster, self.hub.emit)
+        self.realtime = MeetingRealtime(credentials.attendee_id, lambda: self.roster, self._tell)
         """Who is heard how, and who is speaking."""
         self.metrics = MeetingMetrics(self._signaling.engine, credentials.attendee_id)
         """What the connection is like, told as `MetricsReceived` once a second."""
@@ -113,6 +113,10 @@ class MeetingSession(DataMessageSession):
             told += self.video.noticed(event)
             told += self.realtime.noticed(event)
         return told
+
+    def _tell(self, event: Event) -> None:
+        """Tell what no frame brought."""
+        self.hub.emit_all([event, *self.video.noticed(event)])
 
     async def _work(self) -> None:
         try:

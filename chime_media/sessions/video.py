@@ -20,14 +20,22 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 from chime_media.devices.sources import VideoSource as PictureSource
 from chime_media.events import (
     LocalVideoEnded,
+    LocalVideoStarted,
+    Metrics,
+    MetricsReceived,
     RemoteVideoSourcesChanged,
     RemoteVideosSettled,
     VideoAvailabilityChanged,
+    VideoPausedByPolicy,
+    VideoPriorityChanged,
     VideoSendUnavailable,
     VideoTileRemoved,
     VideoTileState,
     VideoTileUpdated,
+    VideoUnpausedByPolicy,
 )
+from chime_media.policies.downlink import AllHighest, DownlinkMeasurement, DownlinkPolicy, best_of_each_group
+from chime_media.policies.uplink import NScale, UplinkPolicy
 from chime_media.protocol.media_frames import SentLayer
 from chime_media.protocol.tiles import CONTENT_SUFFIX, TileChanges, Tiles
 from chime_media.sessions.video_engine import VideoEngine
@@ -273,7 +281,13 @@ class MeetingVideo:
         self._objects: dict[int, VideoTile] = {}
         self._index: IndexReceived | None = None
         self._chosen: dict[int, VideoSource] = {}
-        self._choice: Choice | None = None
+        self._downlink: DownlinkPolicy = AllHighest()
+        self._short: set[str] = set()
+        """Attendees for whose video there is no bandwidth."""
+        self._uplink: UplinkPolicy | None = None
+        self._ideal_kbps = IDEAL_BITRATE_KBPS
+        self._speaks = False
+        self._kept_back = False
         self._availability = (False, False)
         self._senders: tuple[tuple[str, str], ...] = ()
         self._source: PictureSource | None = None
@@ -303,7 +317,7 @@ class MeetingVideo:
 
         Official name: getRemoteVideoSources.
         """
-        return () if self._index is None else tuple(_best(self._others(self._index.sources)))
+        return () if self._index is None else tuple(best_of_each_group(self._others(self._index.sources)))
 
     @property
     def is_sending(self) -> bool:
@@ -333,7 +347,7 @@ class MeetingVideo:
             source = VideoFile(source)
         if max_bitrate_kbps < 1:
             raise ConfigurationError("max_bitrate_kbps", f"{max_bitrate_kbps} is too little for any picture")
-        self._source = source
+        self._source, self._ideal_kbps = source, max_bitrate_kbps
         layer = SentLayer(max_bitrate_kbps, max(1, round(source.frame_rate)), source.width, source.height)
         self._signaling.post(self.engine.show, source, layer)
         self._changed(self._tiles.start_local(source.width, source.height))
@@ -360,17 +374,21 @@ class MeetingVideo:
 
     # Others' videos
 
-    def choose(self, choice: Choice | Collection[str] | None) -> None:
-        """Say which videos to receive: of these attendees, or what a function picks; None for all, up to 25.
+    def choose(self, choice: DownlinkPolicy | Choice | Collection[str] | None) -> None:
+        """Say which videos to receive: what a policy or a function picks, or those of these attendees; None for all.
 
-        Official name: chooseRemoteVideoSources.
+        There are 25 at most. Official names: chooseRemoteVideoSources, videoDownlinkBandwidthPolicy.
         """
-        if choice is None or callable(choice):
-            self._choice = choice
-        else:
-            attendees = frozenset(choice)
-            self._choice = lambda sources: [source for source in sources if source.attendee_id in attendees]
+        self._downlink = choice if isinstance(choice, DownlinkPolicy) else AllHighest(choice)
         self._choose()
+
+    def choose_uplink(self, policy: UplinkPolicy | None) -> None:
+        """Say how much of the own video is sent; None for what `start_local_tile` says, less the more send.
+
+        Official name: videoUplinkBandwidthPolicy.
+        """
+        self._uplink = policy
+        self._limit_uplink()
 
     def pause(self, tile_id: int, reason: PauseReason = "application") -> None:
         """Ask the service to send a tile's video no more for now.
@@ -410,11 +428,20 @@ class MeetingVideo:
             if isinstance(event, IndexReceived):
                 self._index = event
                 self._indexed(event)
+                self._limit_uplink()
             elif isinstance(event, RemoteVideosSettled):
                 received = [self._chosen[group] for group in event.group_ids if group in self._chosen]
                 self._changed(self._tiles.received(received))
                 if self._index is not None:
                     self._changed(self._tiles.paused_at_source(self._index.paused_at_source_ids))
+                self._limit_uplink()
+            elif isinstance(event, LocalVideoStarted):
+                self._limit_uplink()
+            elif isinstance(event, VideoPriorityChanged):
+                self._speaks = event.priority
+                self._limit_uplink()
+            elif isinstance(event, MetricsReceived):
+                self._measured(event.metrics)
             elif isinstance(event, LocalVideoEnded | VideoSendUnavailable):
                 self.stop_local_tile()
             elif isinstance(event, SignalFrameReceived):
@@ -486,10 +513,62 @@ class MeetingVideo:
         if self._index is None or not self._receives:
             return
         others = tuple(self._others(self._index.sources))
-        wanted = _best(others if self._choice is None else self._choice(others))
-        limited = sorted(wanted, key=lambda source: source.stream_id)[:MAX_RECEIVED]
+        now = asyncio.get_running_loop().time()
+        choice = self._downlink.choose(others, now, paused=self._paused_by_application())
+        limited = sorted(best_of_each_group(choice.streams), key=lambda source: source.stream_id)[:MAX_RECEIVED]
         self._chosen = {source.group_id: source for source in limited}
         self._signaling.post(self.engine.receive, {group: each.stream_id for group, each in self._chosen.items()})
+
+        self._hold_back(choice.paused)
+
+    def _paused_by_application(self) -> frozenset[str]:
+        return frozenset(
+            state.bound_attendee_id
+            for tile_id, state in self._tiles.states.items()
+            if state.group_id and "application" in self._tiles.reasons(tile_id)
+        )
+
+    def _hold_back(self, attendees: frozenset[str]) -> None:
+        """Pause the tiles of those for whom there is no bandwidth, and no others."""
+        for tile_id, state in self._tiles.states.items():
+            attendee_id = state.bound_attendee_id
+            if not state.group_id or (attendee_id in attendees) == (attendee_id in self._short):
+                continue
+            if attendee_id in attendees:
+                self._short.add(attendee_id)
+                self._tell(VideoPausedByPolicy(tile_id))
+                self.pause(tile_id, "bandwidth")
+            else:
+                self._short.discard(attendee_id)
+                self._tell(VideoUnpausedByPolicy(tile_id))
+                self.unpause(tile_id, "bandwidth")
+        # Who has gone comes back without a word.
+        self._short &= {state.bound_attendee_id for state in self._tiles.states.values()}
+
+    def _measured(self, metrics: Metrics) -> None:
+        received = [video for video in metrics.videos if not video.sent]
+        self._downlink.measured(
+            DownlinkMeasurement(
+                metrics.available_incoming_bitrate / 1000,
+                sum(video.bitrate for video in received) / 1000,
+                sum(video.packets_lost for video in received),
+            )
+        )
+        self._choose()
+
+    def _limit_uplink(self) -> None:
+        """Send as much as the policy says; again and again, as another connection begins with all."""
+        if self._source is None or self._index is None:
+            return
+        policy = self._uplink or NScale(self._ideal_kbps)
+        publishers = len({source.attendee_id for source in self._others(self._index.sources)}) + 1
+        encoding = policy.encoding(publishers, self._source.width, self._source.height, priority=self._speaks)
+        if (encoding is None) != self._kept_back:
+            self._kept_back = encoding is None
+            self._signaling.post(self.engine.hold, self._kept_back)
+        if encoding is not None:
+            most = min(encoding.max_bitrate_kbps, self._ideal_kbps)
+            self._signaling.post(self.engine.set_max_bitrate, most * 1000)
 
     def _others(self, sources: Iterable[VideoSource]) -> Iterable[VideoSource]:
         own = (self._attendee_id, self._attendee_id + CONTENT_SUFFIX)
@@ -538,13 +617,3 @@ class _SizeWatch:
         if size != self._size and not self._loop.is_closed():
             self._size = size
             self._loop.call_soon_threadsafe(self._resized, self._tile_id, *size)
-
-
-def _best(sources: Iterable[VideoSource]) -> list[VideoSource]:
-    """Of each group the stream with the highest rate."""
-    best: dict[int, VideoSource] = {}
-    for source in sources:
-        known = best.get(source.group_id)
-        if known is None or source.max_bitrate_kbps > known.max_bitrate_kbps:
-            best[source.group_id] = source
-    return list(best.values())

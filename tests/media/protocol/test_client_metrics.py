@@ -68,8 +68,8 @@ def test_rates_are_per_second_and_loss_is_part_of_what_should_have_come() -> Non
         available_outgoing_bitrate=1_500_000,
         available_incoming_bitrate=2_800_999,
         videos=(
-            VideoMetrics("me", 2, True, 500_000, 60, 50.0, 15, 640, 360, 0.0, 0.04),
-            VideoMetrics("bob", 6, False, 400_000, 40, 20.0, 15, 1280, 720, 0.001),
+            VideoMetrics("me", 2, True, 500_000, 60, 50.0, 0, 15, 640, 360, 0.0, 0.04),
+            VideoMetrics("bob", 6, False, 400_000, 40, 20.0, 10, 15, 1280, 720, 0.001),
         ),
     )
 
@@ -112,9 +112,8 @@ def test_counts_that_begin_anew_with_another_connection_are_no_negative_rates() 
     after, frame = metrics.sampled(FIRST, 2.0)
     assert (after.audio_packets_received, after.video_upstream_bitrate, after.videos[1].bitrate) == (0, 0, 0)
     assert after.audio_packets_received_fraction_loss == 0
-    assert all(
-        value >= 0 for part in frame.client_metric.stream_metric_frames for value in values(part.metrics).values()
-    )
+    streams = frame.client_metric.stream_metric_frames
+    assert all(metric.value >= 0 for stream in streams for metric in stream.metrics)
 
 
 def test_health_and_room_of_videos_are_told_when_they_change() -> None:
