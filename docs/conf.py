@@ -29,6 +29,6 @@ nitpick_ignore_regex = [
     (r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?"),
     (r"py:.*", BELOW),
     (r"py:.*", r"tuple\[.*"),
-    (r"py:class", "MediaPlugin"),  # named for type checkers only: the module that has it imports the one that names it
+    (r"py:class", "MediaPlugin"),  # only type checkers see it: what defines it imports what names it
 ]
 suppress_warnings = ["ref.python"]  # `type[...]` in a signature, where classes have a field of that name
