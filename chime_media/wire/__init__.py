@@ -1,1 +1,1 @@
-"""Bytes and text <-> values of media: RTP, RTCP, SDP, payload headers. Pure; may import chime_messaging.wire, errors."""
+"""Bytes and text <-> values of media: RTP, RTCP, SDP, payload headers. Pure; may import chime_messaging.wire."""
