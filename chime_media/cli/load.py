@@ -41,6 +41,8 @@ BEEP = 5
 FREQUENCY = 600.0
 LOUD = 2000
 """Of samples: from here on a beep is heard. Those that are sent have 8000."""
+PATIENCE = 20.0
+"""Seconds for which a connection is tried before the load is given up, for example as the server has no media."""
 SETTLE = 0.9
 """Seconds that what was said takes at most until it is heard."""
 
@@ -219,7 +221,10 @@ class Load:
         result.joining_seconds = time.monotonic() - began
 
     def _session(self, meeting: dict[str, Any], attendee: dict[str, Any]) -> MeetingSession:
-        session = MeetingSession(MeetingSessionConfiguration(meeting, attendee, ssl_context=self._ssl_context))
+        configuration = MeetingSessionConfiguration(
+            meeting, attendee, ssl_context=self._ssl_context, reconnect_timeout=PATIENCE
+        )
+        session = MeetingSession(configuration)
         self._sessions.append(session)
         result = self.result
 
