@@ -25,6 +25,7 @@ EXTRAS = {
     "numpy": "media",
     "pylibsrtp": "media",
     "OpenSSL": "media",
+    "PIL": "media",
     "sounddevice": "microphone",
     "mss": "screen",
 }
