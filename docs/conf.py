@@ -22,12 +22,15 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 # The reference is checked for broken cross references of our own; those of other projects need their inventories,
 # which a build without network cannot fetch.
-FOREIGN = "json|anyio|enum|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib|numpy"
+FOREIGN = "json|anyio|asyncio|enum|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib"
+FOREIGN += "|numpy"
 BUILTIN = "Self|Any|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError"
-BELOW = r"chime_messaging\.\w+\.\w+\.\w+"  # modules below the rooms are not public, and not in the reference
+BELOW = r"chime_(messaging|media)\.\w+\.\w+\.\w+"  # modules below the rooms are not public, and not in the reference
+BELOW_BY_NAME = "ThreadedSignaling|Listener|AudioSource|VideoFrames?|SourceEnded|EmptyRecordingError"
 nitpick_ignore_regex = [
     (r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?"),
     (r"py:.*", BELOW),
+    (r"py:.*", BELOW_BY_NAME),
     (r"py:.*", r"tuple\[.*"),
     (r"py:class", "MediaPlugin"),  # only type checkers see it: what defines it imports what names it
 ]

@@ -32,6 +32,8 @@ WITHOUT_ARGUMENTS = {
         "Carol reads: Pizza at twelve?",
         "pizzas: 5000",
     ],
+    "meeting_bot.py": ["Alice is here", "Bot is here", "said it", "Alice speaks"],
+    "meeting_recorder.py": ["attendees seen: 2", "at least 3 seconds: True", "pictures: True"],
     "virtual_time.py": ["back after 60 minutes"],
     "outage.py": [
         "message: before the outage",
@@ -66,10 +68,21 @@ def test_every_example_says_how_it_is_run(path: Path) -> None:
         ("chat.py", ["trio"]),
         ("data_messages.py", []),
         ("data_messages.py", ["trio"]),
+        ("meeting_bot.py", []),
+        ("meeting_recorder.py", []),
         ("outage.py", []),
         ("virtual_time.py", []),
     ],
-    ids=["chat", "chat-trio", "data-messages", "data-messages-trio", "outage", "virtual-time"],
+    ids=[
+        "chat",
+        "chat-trio",
+        "data-messages",
+        "data-messages-trio",
+        "meeting-bot",
+        "meeting-recorder",
+        "outage",
+        "virtual-time",
+    ],
 )
 def test_example_tells_its_story(name: str, arguments: list[str]) -> None:
     done = run(str(EXAMPLES / name), *arguments)

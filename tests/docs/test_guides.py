@@ -1,6 +1,7 @@
 """Every Python block of the guides runs against a local server, and prints what its page says that it prints."""
 
 import ast
+import builtins
 import inspect
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
+from chime_media.server.local_server import LocalMeetingServer
 from chime_messaging import MessagingSession, MessagingSessionConfiguration
 from chime_messaging.server import LocalServer, ServerConfiguration
 from tests.docs.pages import DOCS, Block, blocks
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module")
 def chime() -> Iterator[LocalServer]:
-    with LocalServer(ServerConfiguration(port=0, quotas=False)) as server:
+    with LocalMeetingServer(ServerConfiguration(port=0, quotas=False)) as server:
         yield server
 
 
@@ -32,7 +34,11 @@ class Stage:
         self.server = server
         self.printed: list[str] = []
         self.has_printed = anyio.Event()
-        self.names: dict[str, Any] = {"print": self.print, "__name__": "guide"}
+        self.names: dict[str, Any] = {
+            "print": self.print,
+            "__name__": "guide",
+            "__builtins__": builtins,
+        }
 
     def print(self, *values: object, **options: object) -> None:
         self.printed.append(" ".join(map(str, values)))
@@ -93,6 +99,21 @@ EXPECTED = {
         "we begin",
         "MEETING_ENDED MeetingEndedError",
         "100",
+    ],
+    "meetings.md": [
+        "joined: True",
+        "muted: True",
+        "unmuted: False",
+        "heard: int16 (960,)",
+        "speaking: alice",
+        "known: ['alice', 'bob']",
+        "seen: 320 180",
+        "paused: True",
+        "shared: True",
+        "packets a second: True",
+        "observer: started",
+        "observer: tile 1",
+        "recorded: True",
     ],
     "channel_flows_bots_and_streaming.md": [
         "PENDING darn rain",

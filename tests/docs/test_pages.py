@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 import typer
 
+import chime_media
 import chime_messaging
 from chime_messaging import MessagingSession, MessagingSessionConfiguration
 from chime_messaging.cli.app import app
@@ -28,14 +29,20 @@ def our_names() -> list[str]:
     rows = [line.split(" | ") for line in OFFICIAL_NAMES.read_text().splitlines() if line.startswith("| ")]
     cells = [cell for row in rows for cell in row[1:] if row[1] != "here"]
     names = {name for cell in cells for name in re.findall(r"`([A-Za-z_.]+)`", cell)}
-    return sorted(name for name in names if name not in ("logging", "chime_messaging", "CHANNEL_DETAILS"))
+    return sorted(
+        name for name in names if name not in ("logging", "chime_messaging", "chime_media", "CHANNEL_DETAILS")
+    )
+
+
+def _named(name: str) -> Any:
+    return getattr(chime_messaging if name in chime_messaging.__all__ else chime_media, name)
 
 
 @pytest.mark.parametrize("name", our_names())
 def test_name_that_stands_beside_an_official_one_exists(name: str) -> None:
     first, *rest = name.split(".")
     room = first in ("aws", "protocol", "transport", "wire")
-    thing: Any = importlib.import_module(f"chime_messaging.{first}") if room else getattr(chime_messaging, first)
+    thing: Any = importlib.import_module(f"chime_messaging.{first}") if room else _named(first)
     for part in rest:
         if thing is MessagingSession:
             thing = MessagingSession(MessagingSessionConfiguration(USER))
