@@ -23,7 +23,7 @@ _RESYNCHRONISE_SAMPLES: Final = 10 * SAMPLE_RATE
 _DELAY_WINDOW_SECONDS: Final = 5.0
 _ATTACK: Final = 0.6
 _DECAY: Final = 0.9985
-_SPARE_MOST: Final = 0.025
+_SPARE_MOST: Final = 0.035
 _SPARE_LEAST: Final = -0.003
 
 
@@ -131,6 +131,15 @@ class JitterBuffer:
     def target_delay(self) -> float:
         """Seconds between a packet of no jitter and its playout that are being aimed at."""
         return min(self._jitter, self._largest_delay)
+
+    @property
+    def position(self) -> int | None:
+        """RTP timestamp, unwrapped, of what is to be taken next; None while nothing is played."""
+        return self._next + self._borrowed if self._playing and self._next is not None else None
+
+    def age(self, position: int, now: float) -> float:
+        """Seconds at `now` since a packet of no jitter with this timestamp came or would have."""
+        return now - position / SAMPLE_RATE - min(self._fastest, self._fastest_before)
 
     def __len__(self) -> int:
         return len(self._packets)

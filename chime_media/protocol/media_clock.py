@@ -7,6 +7,7 @@ from chime_media.wire.rtp import Unwrapper
 _WINDOW = 10.0
 _JUMP = 2.0
 _SLEW = 0.002
+_MOST_AHEAD = 0.5
 
 
 class MediaClock:
@@ -45,6 +46,22 @@ class MediaClock:
             self._before, self._least, self._since = self._least, offset, arrival
         self._offset = self._followed(self._offset, min(self._before, self._least), arrival)
         return seconds + self._offset
+
+    def reported(self, timestamp: int, arrival: float) -> None:
+        """Take a sender report that came at `arrival`: what is captured as it is sent has `timestamp`.
+
+        It is on its way as long as a packet, but waited for nothing before: no encoder, no buffer of a mixer. How long
+        those take is told so. A report that is far from what the packets say is left alone.
+        """
+        if self._offset is None:
+            return
+        offset = arrival - self._unwrapper.peek(timestamp) / self._rate
+        if offset > self._offset - _MOST_AHEAD:
+            self._least = min(self._least, offset)
+
+    def time_of(self, timestamp: int) -> float | None:
+        """The time of a timestamp that came before or is near one; None before anything came."""
+        return None if self._offset is None else self._unwrapper.peek(timestamp) / self._rate + self._offset
 
     def _followed(self, offset: float, target: float, arrival: float) -> float:
         step = _SLEW * max(0.0, arrival - self._at)

@@ -44,6 +44,12 @@ class AudioPlayout:
         self._backlog: Samples | None = None
         self._stale: tuple[bytes, ...] = ()
 
+    @property
+    def position(self) -> int | None:
+        """RTP timestamp, unwrapped, of the next sample to be played; None while nothing is played."""
+        position = self.buffer.position
+        return position if position is None or self._backlog is None else position - len(self._backlog)
+
     def plan(self, now: float) -> PlayoutPlan | None:
         """What to play for the 20 ms from `now` on; None is silence."""
         backlog = 0 if self._backlog is None else len(self._backlog)

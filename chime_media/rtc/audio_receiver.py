@@ -10,6 +10,7 @@ import numpy as np
 
 from chime_media.protocol.audio_levels import attenuation_of
 from chime_media.protocol.jitter_buffer import JitterBuffer, JitterStatistics
+from chime_media.protocol.media_clock import MediaClock
 from chime_media.protocol.receive_statistics import ReceiveStatistics
 from chime_media.rtc.audio_playout import AudioPlayout
 from chime_media.rtc.opus import Samples
@@ -21,6 +22,9 @@ from chime_messaging.errors import DecodeError
 Listener = Callable[[Samples, float], object]
 """Takes 20 ms of samples, and the time at which they are heard, in the event loop's time. Silence comes as zeros."""
 _MOST_REPEATED: Final = 2
+_USUAL_DELAY: Final = 0.06
+"""Seconds that sound waits for late packets at the node and here, before anything is known of them."""
+_MOST_BEHIND: Final = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +44,26 @@ class AudioReceiver:
         self.octets_received = 0
         self.first_packet_at: float | None = None
         """When audio first came, in the loop's time."""
-        self.level = audio_level.SILENT
-        """dB below full scale of what was heard last, while somebody listens."""
         self._statistics: ReceiveStatistics | None = None
         self._playout = AudioPlayout(JitterBuffer(), channels=channels)
         self._payload_type = -1
         self._red: int | None = None
         self._listeners: tuple[Listener, ...] = ()
         self._silence: Samples | None = None
+        self._heard: Samples | None = None
         self._lost = 0
+        self._clock = MediaClock(SAMPLE_RATE)
+        self._behind = _USUAL_DELAY
 
     @property
     def listens(self) -> bool:
         """Whether anybody does."""
         return bool(self._listeners)
+
+    @property
+    def level(self) -> int:
+        """DB below full scale of what was heard last, while somebody listens; 127 for silence."""
+        return audio_level.SILENT if self._heard is None else attenuation_of(self._heard)
 
     @property
     def jitter_statistics(self) -> JitterStatistics:
@@ -64,6 +74,11 @@ class AudioReceiver:
     def delay(self) -> float:
         """Seconds that packets are held back to make up for jitter."""
         return self._playout.buffer.target_delay if self._listeners else 0.0
+
+    @property
+    def behind(self) -> float:
+        """How long before what listeners get it was said, in seconds: what was to be seen at once has that time."""
+        return self._behind
 
     @property
     def packets_lost(self) -> int:
@@ -88,6 +103,7 @@ class AudioReceiver:
         """Let somebody listen no longer; harmless if it did not."""
         self._listeners = tuple(other for other in self._listeners if other != listener)
         if not self._listeners:
+            self._heard = None
             self._playout.buffer.stop()
             self._playout.close()
 
@@ -95,7 +111,7 @@ class AudioReceiver:
         """Take a stream of another connection from now on."""
         self._payload_type, self._red = payload_type, red_payload_type
         self._statistics = None
-        self._playout.buffer.reset()
+        self._restart()
 
     def takes(self, payload_type: int) -> bool:
         """Whether packets of this type belong here."""
@@ -106,14 +122,16 @@ class AudioReceiver:
         statistics = self._statistics
         if statistics is None or statistics.ssrc != packet.ssrc:
             statistics = self._statistics = ReceiveStatistics(packet.ssrc, SAMPLE_RATE)
-            self._playout.buffer.reset()
+            self._restart()
         if statistics.count(packet.sequence_number, len(packet.data)) == -2:
             self._statistics = statistics = ReceiveStatistics(packet.ssrc, SAMPLE_RATE)
+            self._clock = MediaClock(SAMPLE_RATE)
         statistics.time_frame(packet.timestamp, arrival)
         self.packets_received += 1
         self.octets_received += len(packet.data)
         if self.first_packet_at is None:
             self.first_packet_at = arrival
+        self._clock.arrived(packet.timestamp, arrival)
         if self._listeners:
             self._insert(packet, arrival)
 
@@ -121,6 +139,7 @@ class AudioReceiver:
         """Take a report of the stream."""
         if self._statistics is not None and self._statistics.ssrc == report.ssrc:
             self._statistics.sender_reported(report.ntp_time, arrival)
+            self._clock.reported(report.rtp_timestamp, arrival)
 
     def reports(self, now: float) -> tuple[rtcp.ReportBlock, ...]:
         """What to report of the stream."""
@@ -138,10 +157,10 @@ class AudioReceiver:
         plan = self._playout.plan(now)
         if plan is None:
             samples = self._zeros()
-            self.level = audio_level.SILENT
+            self._heard = None
         else:
-            samples = self._playout.render(plan)
-            self.level = attenuation_of(samples)
+            self._heard = samples = self._playout.render(plan)
+            self._look_back(now)
         for listener in listeners:
             try:
                 listener(samples, now)
@@ -153,6 +172,17 @@ class AudioReceiver:
         """Let nobody listen any more."""
         self._listeners = ()
         self._playout.close()
+
+    def _restart(self) -> None:
+        self._playout.buffer.reset()
+        self._clock = MediaClock(SAMPLE_RATE)
+
+    def _look_back(self, now: float) -> None:
+        """Find out when was said what is played; in silence it is as long ago as it was before."""
+        position = self._playout.position
+        said = None if position is None else self._clock.time_of(position - FRAME_SAMPLES & 0xFFFFFFFF)
+        if said is not None:
+            self._behind = min(max(now - said, 0.0), _MOST_BEHIND)
 
     def _insert(self, packet: RtpPacket, arrival: float) -> None:
         payload = packet.payload

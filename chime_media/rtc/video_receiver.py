@@ -154,6 +154,7 @@ class VideoReceiver:
         """Take a sender report."""
         if isinstance(packet, rtcp.SenderReport) and packet.ssrc == self.ssrc:
             self.statistics.sender_reported(packet.ntp_time, arrival)
+            self._clock.reported(packet.rtp_timestamp, arrival)
 
     def report(self, now: float) -> rtcp.ReportBlock | None:
         """How it arrives, None if nothing does."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from chime_media.protocol.audio_levels import SignalStrength
 from chime_media.server.incoming_audio import QUIET_ATTENUATION, IncomingAudio
 from chime_media.wire import rtcp
-from chime_media.wire.opus_packet import FRAME_SAMPLES
+from chime_media.wire.opus_packet import FRAME_SAMPLES, SAMPLE_RATE
 from chime_media.wire.rtp import RtpPacket
 from chime_messaging.errors import DecodeError
 
@@ -221,8 +221,15 @@ class AudioLeg:
                 if block.ssrc == self._ssrc:
                     self._signal.remote_loss = block.fraction_lost / 256
 
-    def report(self, now: float, ntp_time: int) -> None:
-        """Measure the loss, and tell the attendee what it was sent and what came of it."""
+    def report(self, now: float, ntp_time: int, delay: float) -> None:
+        """Measure the loss, and tell the attendee what it was sent and what came of it.
+
+        Args:
+            now: The loop's time.
+            ntp_time: The time of day, as RTCP has it.
+            delay: How long ago what was sent last came to the node: what comes now has a timestamp later by as much, so
+                that receivers can bring sound and pictures together.
+        """
         blocks: tuple[rtcp.ReportBlock, ...] = ()
         if self.incoming.ssrc is not None:
             blocks = (self.incoming.statistics.report(now),)
@@ -231,7 +238,12 @@ class AudioLeg:
             return
         if self.packets_sent:
             report = rtcp.SenderReport(
-                self._ssrc, ntp_time, self._timestamp, self.packets_sent, self.octets_sent, blocks
+                self._ssrc,
+                ntp_time,
+                (self._timestamp + round(delay * SAMPLE_RATE)) & 0xFFFFFFFF,
+                self.packets_sent,
+                self.octets_sent,
+                blocks,
             ).pack()
         else:
             report = rtcp.ReceiverReport(self._ssrc, blocks).pack()

@@ -12,7 +12,7 @@ from chime_media.server.audio_clock import AudioBeat, AudioClock
 from chime_media.server.audio_leg import AudioLeg
 from chime_media.server.audio_workers import Job
 from chime_media.server.incoming_audio import HANGOVER_FRAMES
-from chime_media.server.mix import Blend, Mix
+from chime_media.server.mix import LOW_DELAY, Blend, Mix
 
 MOST_TALKERS: Final = 8
 """Talkers who are heard at once; of more, the loudest. Shared content is always heard."""
@@ -23,6 +23,8 @@ _RANKING_TICKS: Final = 10
 _STAYING_BONUS: Final = 6
 """dB by which another must be louder to take a talker's place."""
 _REPORT_TICKS: Final = 120
+_USUAL_DELAY: Final = 0.04
+"""Seconds from the arrival of sound to its place in the mix, before any was mixed."""
 _NTP_OFFSET: Final = 2208988800
 _DECODING_COST: Final = 35e-6
 _ENCODING_COST: Final = 60e-6
@@ -50,6 +52,7 @@ class AudioMixer:
         self._regroup = False
         self._working = False
         self._waiting: deque[tuple[float, int]] = deque()
+        self._usual_delay = _USUAL_DELAY
         self._reports: list[list[AudioLeg]] = [[] for _ in range(_REPORT_TICKS)]
 
     @property
@@ -202,7 +205,7 @@ class AudioMixer:
 
     def _mix(self, due: float, number: int, talkers: list[AudioLeg]) -> None:
         if self._talking or talkers:
-            self._remember(talkers, number)
+            self._remember(talkers, due, number)
         if self._regroup:
             self._group()
         blend = Blend([(leg.base, leg.incoming.samples) for leg in talkers if leg.incoming.samples is not None])
@@ -214,7 +217,19 @@ class AudioMixer:
             for leg in mix.members:
                 leg.transmit(mix, number)
         for leg in self._reports[number % _REPORT_TICKS]:
-            leg.report(due, int((time.time() + _NTP_OFFSET) * 2**32))
+            late = max(0.0, self._clock.now() - due)
+            leg.report(due, int((time.time() + _NTP_OFFSET) * 2**32), late + self._delay(leg.base, due))
+
+    def _delay(self, listener: str, due: float) -> float:
+        """How long what a listener is sent at `due` took through the node, on the whole."""
+        delays = [
+            delay
+            for leg in self._chosen
+            if leg.base != listener and leg.incoming.talks and (delay := leg.incoming.delay(due)) is not None
+        ]
+        if delays:
+            self._usual_delay = sum(delays) / len(delays) + LOW_DELAY
+        return self._usual_delay
 
     def _rank(self, contenders: list[AudioLeg]) -> set[AudioLeg]:
         chosen = self._chosen
@@ -225,12 +240,13 @@ class AudioMixer:
         contenders.sort(key=place)
         return set(contenders[: self._most_talkers])
 
-    def _remember(self, talkers: list[AudioLeg], number: int) -> None:
+    def _remember(self, talkers: list[AudioLeg], due: float, number: int) -> None:
         """Whoever talked a moment ago keeps a mix without itself, so that a pause changes nothing."""
         talking = self._talking
         for leg in talkers:
             if leg.base not in talking:
                 self._regroup = True
+                self._delay("", due)
             talking[leg.base] = number + HANGOVER_FRAMES
         over = [base for base, until in talking.items() if until < number]
         for base in over:

@@ -11,7 +11,7 @@ from chime_media.protocol.receive_statistics import ReceiveStatistics
 from chime_media.rtc.audio_playout import AudioPlayout, PlayoutPlan
 from chime_media.wire import red
 from chime_media.wire.audio_level import SILENT
-from chime_media.wire.opus_packet import SAMPLE_RATE, is_silence, sample_count
+from chime_media.wire.opus_packet import FRAME_SAMPLES, SAMPLE_RATE, is_silence, sample_count
 from chime_media.wire.rtp import RtpPacket, parse
 from chime_messaging.errors import DecodeError
 
@@ -23,6 +23,9 @@ QUIET_ATTENUATION: Final = 70
 HANGOVER_FRAMES: Final = 25
 """Half a second of quiet before a talker counts as a listener again."""
 
+ENCODER_DELAY: Final = 0.0065
+"""Seconds that Opus looks ahead in all but its low-delay mode."""
+_FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
 _MOST_REPEATED: Final = 2
 _QUIET_PACKET_BYTES: Final = 15
 _ONE_BYTE_EXTENSIONS: Final = b"\xbe\xde"
@@ -130,6 +133,14 @@ class IncomingAudio:
         for block in repeated[-_MOST_REPEATED:]:
             self._insert_repeated(block, parsed, arrival)
         buffer.insert(parsed.sequence_number, parsed.timestamp, payload, samples, arrival)
+
+    def delay(self, now: float) -> float | None:
+        """How long what was mixed at `now` took from its arrival, had its way been the shortest; None if nothing was.
+
+        The talker's encoder, too, gives what is said a little later than it came.
+        """
+        position = self._playout.position
+        return None if position is None else self._playout.buffer.age(position, now + _FRAME_SECONDS) + ENCODER_DELAY
 
     def prepare(self, now: float) -> bool:
         """Plan this tick; whether there is anything to play in it."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 COMPLEXITY: Final = 4
 """Of libopus' 0 to 10: what is above costs half as much again and is not heard at these bitrates."""
+LOW_DELAY: Final = 0.0025
+"""Seconds that Opus looks ahead in its low-delay mode, which mixes are encoded in."""
 
 _FADE_OUT_FRAMES: Final = 2
 _HISTORY: Final = 2

@@ -26,10 +26,6 @@ from chime_media.sessions.meeting_session import MeetingSession
 from chime_media.sessions.video import VideoTile
 from chime_messaging.errors import ChimeError, ConfigurationError, UsageError
 
-PLAYOUT_DELAY = 0.05
-"""Seconds, on the whole, that sound takes longer than pictures from one attendee to another: it is mixed on its way and
-waits twice, at the node and here, for packets that are late. What is recorded is put back by as much. How long sound
-waits depends on the network, by some tens of milliseconds."""
 _MOST_FRAMES = 60
 _MOST_ITEMS = 3000
 
@@ -172,10 +168,13 @@ class MeetingRecorder:
     # On the media thread
 
     def _heard(self, samples: Samples, now: float) -> None:
-        if self._session.engine.receiver.first_packet_at is not None:
-            self._put(lambda: self._write_audio(samples, now - PLAYOUT_DELAY))
+        # Sound waits for late packets at the node and here, pictures do not: both go where they were taken.
+        receiver = self._session.engine.receiver
+        said = now - receiver.behind
+        if receiver.first_packet_at is not None:
+            self._put(lambda: self._write_audio(samples, said))
         else:
-            self._put(lambda: self._advance(now - PLAYOUT_DELAY))
+            self._put(lambda: self._advance(said))
 
     def seen(self, key: str, track: str, frame: VideoFrame) -> None:
         """Called with each picture of a tile."""

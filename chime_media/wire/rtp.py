@@ -304,3 +304,8 @@ class Unwrapper:
         extended = last + ((value - last + self._half) & self._mask) - self._half
         self._last = extended
         return extended
+
+    def peek(self, value: int) -> int:
+        """Extend `value` without taking it for the latest."""
+        last = self._last
+        return value if last is None else last + ((value - last + self._half) & self._mask) - self._half

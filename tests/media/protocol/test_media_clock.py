@@ -40,3 +40,24 @@ def test_a_sender_that_begins_anew_is_followed_at_once() -> None:
     clock.arrived(1000, 10.0)
     assert clock.arrived(500_000_000, 11.0) == 11.0
     assert clock.arrived(500_009_000, 11.1) == pytest.approx(11.1)
+
+
+def test_a_report_tells_what_the_sender_itself_took_before_packets_went_out() -> None:
+    clock = MediaClock(48_000)
+    for number in range(1000):
+        clock.arrived(number * 960, number * 0.02 + 0.08)
+        if number % 120 == 50:
+            # Said 60 ms before it went out, and reported with a clock that says so.
+            clock.reported(number * 960 + 2880 & 0xFFFFFFFF, number * 0.02 + 0.085)
+    assert clock.time_of(999 * 960) == pytest.approx(999 * 0.02 + 0.025, abs=0.002)
+
+
+@pytest.mark.parametrize("lie", [2**31, 48_000 * 3, -48_000 * 3])
+def test_reports_that_do_not_fit_the_packets_are_left_alone(lie: int) -> None:
+    clock = MediaClock(48_000)
+    assert clock.time_of(5) is None
+    clock.reported(lie & 0xFFFFFFFF, 0.0)
+    for number in range(500):
+        clock.arrived(number * 960, number * 0.02 + 0.08)
+        clock.reported(number * 960 + lie & 0xFFFFFFFF, number * 0.02 + 0.08)
+    assert clock.time_of(499 * 960) == pytest.approx(499 * 0.02 + 0.08, abs=0.001)

@@ -211,3 +211,36 @@ def test_packets_carry_copies_of_lost_ones_where_redundant_audio_was_not_agreed_
     for number in range(20, 60):
         sender.tick(number)
     assert sum(carries_redundancy(packet.payload) for packet in wire.sent[20:]) > 5
+
+
+def test_it_is_known_how_long_ago_what_is_heard_was_said() -> None:
+    receiver = AudioReceiver()
+    receiver.attach(PAYLOAD_TYPE, None)
+    errors: list[float] = []
+    encoder, tone = OpusEncoder(), Tone(440)
+
+    def hear(samples: Samples, now: float) -> None:
+        # Said 50 ms before it is sent, on its way for 80 ms; its reports are on their way for as long.
+        errors.append(now - receiver.behind - (now_playing() * 0.02 + 0.03))
+
+    def now_playing() -> float:
+        position = receiver._playout.position
+        return 0.0 if position is None else (position - 960) / 960
+
+    receiver.add(hear)
+    for number in range(300):
+        at = number * 0.02 + 0.08
+        packet = rtp.build(
+            payload_type=PAYLOAD_TYPE,
+            sequence_number=number,
+            timestamp=960 * number,
+            ssrc=5,
+            payload=encoder.encode(tone.read()),
+        )
+        receiver.rtp_received(rtp.parse(packet), at)
+        if number % 50 == 10:
+            report = rtcp.SenderReport(5, 1, 960 * number + 2400, number, number, ())
+            receiver.sender_reported(report, at)
+        receiver.tick(at + 0.013)
+    assert max(abs(error) for error in errors[150:]) < 0.004
+    assert 0.06 < receiver.behind < 0.12

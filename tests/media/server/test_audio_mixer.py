@@ -439,3 +439,35 @@ def test_a_level_that_was_promised_and_does_not_come_is_measured() -> None:
 
     assert talker.leg.level == pytest.approx(18, abs=1)
     assert level_of(listener.heard(), LOW) == pytest.approx(SAID, abs=1)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.06])
+def test_reports_tell_when_what_is_heard_came_to_the_node(jitter: float) -> None:
+    meeting = AudioSimulation()
+    clicks = tone(300, 1, 200)
+    clicks[:4800] += tone(1000, 0.1, 16_000)
+    meeting.join("talker", clicks, network=Network(jitter=jitter), hears=False)
+    talker = meeting.speakers["talker"]
+    listener = meeting.join("listener")
+    reported: list[tuple[float, int]] = []
+
+    def note(packet: bytes) -> None:
+        report = rtcp.parse(packet)[0]
+        assert isinstance(report, rtcp.SenderReport)
+        reported.append((meeting.clock.time, report.rtp_timestamp))
+
+    listener.leg._send_rtcp = note
+
+    meeting.run(16)
+
+    loud = np.flatnonzero(np.abs(listener.heard(0.0)) > 2000)
+    first = rtp.parse(listener.received[0]).timestamp
+    onsets = [at for before, at in itertools.pairwise(loud) if at - before > 20_000]
+    errors = []
+    for onset in onsets[8:]:
+        time, timestamp = min(reported, key=lambda report: abs(report[1] - first - onset))
+        came = time + rtp.timestamp_distance(first + int(onset) & 0xFFFFFFFF, timestamp) / 48_000
+        # The first sample of a second comes with its packet, 20 ms after it was sent.
+        errors.append((came - talker.start - 0.02 + 0.5) % 1.0 - 0.5)
+    assert len(errors) >= 5
+    assert np.median(errors) == pytest.approx(0.0, abs=0.008), errors

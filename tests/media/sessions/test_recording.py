@@ -62,7 +62,10 @@ async def test_flash_and_beep_of_a_live_meeting_are_recorded_close_together(meet
     loop = asyncio.get_running_loop()
 
     class Beeps:
-        """200 ms at the beginning of each second of the clock, whatever the phase of the 20 ms in which it is read."""
+        """200 ms at the beginning of each second of the clock, whatever the phase of the 20 ms in which it is read.
+
+        It may be read late, and then faster until that is made up for, but not early.
+        """
 
         channels = 1
 
@@ -70,7 +73,9 @@ async def test_flash_and_beep_of_a_live_meeting_are_recorded_close_together(meet
             self._at: float | None = None
 
         def read(self) -> Samples:
-            self._at = loop.time() if self._at is None else self._at + 0.02
+            now = loop.time()
+            following = now if self._at is None else min(self._at + 0.02, now)
+            self._at = now if now - following > 0.1 else following
             times = self._at + np.arange(960) / 48_000
             tone = np.sin(2 * np.pi * 1000 * times) * 16_000
             return np.where(times % 1.0 < 0.2, tone, 0).astype(np.int16)
@@ -95,8 +100,8 @@ async def test_flash_and_beep_of_a_live_meeting_are_recorded_close_together(meet
     beeps = [float(time) for before, time in zip([-1.0, *loud], loud, strict=False) if time - before > 0.3]
     apart = sorted(min((beep - flash for beep in beeps), key=abs) for flash in flashes[1:])
     assert len(apart) >= 4
-    # The flash is seen with the next picture, up to 33 ms late, and both wait for a busy machine.
-    assert abs(apart[len(apart) // 2]) < 0.09, apart
+    # The flash is seen with the next picture, up to 33 ms late.
+    assert abs(apart[len(apart) // 2]) < 0.04, apart
 
 
 async def test_a_meeting_in_which_nothing_comes_is_an_error(meeting: Meeting, tmp_path: Path) -> None:
