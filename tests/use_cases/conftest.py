@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from chime_media.server.local_server import LocalMeetingServer
 from chime_messaging import Channel, MessagingSession, MessagingSessionConfiguration
 from chime_messaging.aws.control_plane import ControlPlane
-from chime_messaging.server import LocalServer
+from chime_messaging.server import LocalServer, ServerConfiguration
 from chime_messaging.sessions import Channels
+from tests.use_cases.meeting_room import Room
 
 
 class Chime:
@@ -45,3 +49,16 @@ class Chime:
 def chime(shared_server: LocalServer) -> Chime:
     """The service."""
     return Chime(shared_server)
+
+
+@pytest.fixture(scope="module")
+def media_server() -> Iterator[LocalMeetingServer]:
+    """A local Chime with media."""
+    with LocalMeetingServer(ServerConfiguration(port=0, quotas=False, reconnect_grace=3.0)) as running:
+        yield running
+
+
+@pytest.fixture
+def room(media_server: LocalMeetingServer, request: pytest.FixtureRequest) -> Room:
+    """A meeting of the test's own."""
+    return Room(media_server, re.sub(r"\W", "-", request.node.name)[:60])
