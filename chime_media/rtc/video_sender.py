@@ -94,6 +94,8 @@ class VideoSender:
         self.rtx_ssrc = secrets.randbelow(0xFFFFFFFE) + 1
         self.counters = VideoSendCounters()
         self.max_bitrate = max_bitrate
+        self.scale = 1.0
+        """By which the width and height of pictures are divided before they are sent."""
         self._transport = transport
         self._cname = cname
         self._executor = executor
@@ -278,6 +280,9 @@ class VideoSender:
                 return None
             frame = self._last
         self._last = frame
+        scale = self.scale
+        if scale > 1:
+            frame = frame.scaled(max(2, int(frame.width / scale) & ~1), max(2, int(frame.height / scale) & ~1))
         if abs(bitrate - encoder.bitrate) > 0.15 * encoder.bitrate:
             encoder.set_bitrate(bitrate)
         payloads = encoder.encode(VideoFrame(frame.picture, elapsed), key_frame=key_frame)

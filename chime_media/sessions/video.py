@@ -568,7 +568,7 @@ class MeetingVideo:
             self._signaling.post(self.engine.hold, self._kept_back)
         if encoding is not None:
             most = min(encoding.max_bitrate_kbps, self._ideal_kbps)
-            self._signaling.post(self.engine.set_max_bitrate, most * 1000)
+            self._signaling.post(self.engine.limit, most * 1000, encoding.scale)
 
     def _others(self, sources: Iterable[VideoSource]) -> Iterable[VideoSource]:
         own = (self._attendee_id, self._attendee_id + CONTENT_SUFFIX)

@@ -107,10 +107,11 @@ class VideoEngine:
         elif not held and peer is not None and peer.has_video:
             self._send(peer)
 
-    def set_max_bitrate(self, bitrate: int) -> None:
-        """Send no more than `bitrate` bit/s."""
+    def limit(self, bitrate: int, scale: float) -> None:
+        """Send no more than `bitrate` bit/s, and pictures whose width and height are divided by `scale`."""
         if self._sender is not None:
             self._sender.set_max_bitrate(bitrate)
+            self._sender.scale = scale
 
     # What is received
 

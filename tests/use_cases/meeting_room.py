@@ -28,7 +28,7 @@ class Room:
     def session(self, name: str, **options: Any) -> MeetingSession:
         """A session of a new attendee, to enter."""
         answer = self.api.create_attendee(MeetingId=self.meeting_id, ExternalUserId=name)
-        settings = {"reconnect_short_backoff": 0.05, "reconnect_long_backoff": 0.1}
+        settings: dict[str, Any] = {"reconnect_short_backoff": 0.05, "reconnect_long_backoff": 0.1}
         return MeetingSession(MeetingSessionConfiguration(self.meeting, answer, **settings), **options)
 
     @asynccontextmanager

@@ -63,9 +63,9 @@ async def test_u6_an_observer_is_told_of_connecting_starting_reconnecting_and_th
 async def test_u7_u8_u9_mute_unmute_and_forbid_to_unmute(room: Room) -> None:
     async with room.two() as (alice, bob):
         alice.audio.start_input(Tone(440))
-        assert not alice.audio.is_muted
+        muted = [alice.audio.is_muted]
         alice.audio.mute()
-        assert alice.audio.is_muted
+        assert [*muted, alice.audio.is_muted] == [False, True]
         await until(bob, lambda: bob.roster[alice.attendee_id].muted)
         assert await heard_level(bob) < 0.01
         alice.audio.forbid_unmute()

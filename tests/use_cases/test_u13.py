@@ -41,13 +41,13 @@ async def test_u13_u14_the_own_video_is_shown_stopped_and_removed(room: Room) ->
         observer = Tiles()
         alice.add_observer(observer)
         tile = alice.video.start_local_tile(card())
-        assert alice.video.is_sending
-        assert alice.video.local_tile is tile
+        sending = [alice.video.is_sending]
+        local = [alice.video.local_tile]
         assert await look_at(await tile_of(bob, alice)) == pytest.approx(RED, abs=8)
         alice.video.stop_local_tile()
-        assert not alice.video.is_sending
+        assert [*sending, alice.video.is_sending] == [True, False]
         alice.video.remove_local_tile()
-        assert alice.video.local_tile is None
+        assert [*local, alice.video.local_tile] == [tile, None]
         await until(alice, lambda: "removed" in observer.names)
         assert all(state.local_tile for state in observer.of("updated"))
         assert [state.has_stream for state in observer.of("updated")][-1] is False

@@ -16,7 +16,7 @@ from chime_media.events import (
     VideoUnpausedByPolicy,
 )
 from chime_media.policies.downlink import DownlinkChoice, DownlinkMeasurement, NoVideo, best_of_each_group
-from chime_media.policies.uplink import NScale
+from chime_media.policies.uplink import NScale, VideoEncoding
 from chime_messaging.meeting_events import VideoSource
 from tests.media.sessions.attendees import attendee, until
 from tests.messaging.server.attendee_client import Meeting
@@ -39,6 +39,13 @@ class Switch:
 
     def measured(self, measurement: DownlinkMeasurement) -> None:
         self.measurements.append(measurement)
+
+
+class Half:
+    """Sends pictures of half the size, at 400 kbit/s."""
+
+    def encoding(self, publishers: int, width: int, height: int, *, priority: bool) -> VideoEncoding:
+        return VideoEncoding(400, 2.0)
 
 
 async def test_without_video_there_are_sources_and_no_tiles(meeting: Meeting) -> None:
@@ -70,10 +77,19 @@ async def test_a_tile_for_which_there_is_no_bandwidth_is_paused_and_comes_back(m
 
 async def test_own_video_takes_what_the_policy_leaves_it(meeting: Meeting) -> None:
     async with await attendee(meeting, "alice") as alice, await attendee(meeting, "bob") as bob:
-        alice.video.choose_uplink(NScale(400))
+        alice.video.choose_uplink(Half())
         alice.video.start_local_tile(TestCard(width=320, height=180, frame_rate=10))
         await bob.wait_for(VideoTileUpdated, timeout=5)
         sent = await alice.wait_for(
             MetricsReceived, where=lambda event: event.metrics.available_outgoing_bitrate == 400_000, timeout=5
         )
         assert sent.metrics.videos[0].sent
+        (tile,) = bob.video.remote_tiles
+        async with tile.frames() as frames, asyncio.timeout(10):
+            while (frame := await anext(frames)).width != 160:
+                pass
+        assert frame.height == 90
+        alice.video.choose_uplink(NScale())
+        async with tile.frames() as frames, asyncio.timeout(10):
+            while (frame := await anext(frames)).width != 320:
+                pass
