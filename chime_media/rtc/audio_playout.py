@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from chime_media.protocol.time_stretch import LONGEST_PERIOD, lengthen, shorten
 from chime_media.rtc.opus import OpusDecoder, OpusError, Samples
 from chime_media.wire.opus_packet import FRAME_SAMPLES
 
-_WARM_UP_PACKETS = 2
+WARM_UP_PACKETS: Final = 2
+"""Of what was not decoded, as many are when decoding goes on."""
 _SHORTENABLE = FRAME_SAMPLES + LONGEST_PERIOD
 """From here on there is enough for 20 ms after shortening."""
 
@@ -92,12 +93,16 @@ class AudioPlayout:
         self._backlog = samples[FRAME_SAMPLES:].copy() if len(samples) > FRAME_SAMPLES else None
         return samples[:FRAME_SAMPLES]
 
+    def warm_up(self, payloads: tuple[bytes, ...]) -> None:
+        """Tell what was said just before what is to be played next: the decoder needs the end of it to follow."""
+        self._stale = payloads[-WARM_UP_PACKETS:]
+
     def skip(self, plan: PlayoutPlan) -> None:
         """Nobody listens: throw the plan away, at next to no cost."""
         self._backlog = None
         for stretch in plan.stretches:
             if stretch.kind is PlayoutKind.PACKET:
-                self._stale = (*self._stale, stretch.payload)[-_WARM_UP_PACKETS:]
+                self._stale = (*self._stale, stretch.payload)[-WARM_UP_PACKETS:]
 
     def close(self) -> None:
         """Give the memory of the decoder back; it comes again when it is needed."""

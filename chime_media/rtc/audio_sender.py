@@ -122,6 +122,7 @@ class AudioSender:
         self._encoder: OpusEncoder | None = None
         self._guards = False
         self._quiet = _HANGOVER_FRAMES
+        self._continues = False
         self._sequence_number = 0
         self._timestamp_origin = 0
         self._timestamp = 0
@@ -210,6 +211,7 @@ class AudioSender:
     def _next(self) -> tuple[bytes, int | None]:
         """The next packet and its level, None if that is not known."""
         frame = self._read()
+        continues, self._continues = self._continues, False
         if self.muted or frame is None:
             self.level = audio_level.SILENT
             return SILENCE_MONO, audio_level.SILENT
@@ -225,7 +227,8 @@ class AudioSender:
         else:
             # What has just been said fades out in the encoder.
             self._quiet += 1
-        return self._encode(frame), level
+        self._continues = True
+        return self._encode(frame, continues), level
 
     def _read(self) -> Samples | bytes | None:
         source = self._source
@@ -241,7 +244,7 @@ class AudioSender:
                 self.on_source_error(source, error)
             return None
 
-    def _encode(self, samples: Samples) -> bytes:
+    def _encode(self, samples: Samples, continues: bool) -> bytes:
         channels = 2 if self.format.stereo else 1
         if samples.ndim != channels:
             stereo = samples.ndim == 2
@@ -256,8 +259,15 @@ class AudioSender:
                 fec=self._guards,
                 packet_loss=round(self.remote_loss * 100) if self._guards else 0,
             )
+            continues = False
         try:
-            return self._encoder.encode(samples)
+            if continues:
+                return self._encoder.encode(samples)
+            # Decoders are where the packets before have left them, and those were not the encoder's.
+            self._encoder.set_independent(True)
+            packet = self._encoder.encode(samples)
+            self._encoder.set_independent(False)
+            return packet
         except OpusError as error:
             log.warning("20 ms of sound cannot be encoded: %s", error)
             return SILENCE_MONO

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from chime_media.protocol.audio_levels import SpeechLevel, attenuation_of
 from chime_media.protocol.jitter_buffer import JitterBuffer
 from chime_media.protocol.receive_statistics import ReceiveStatistics
-from chime_media.rtc.audio_playout import AudioPlayout, PlayoutPlan
+from chime_media.rtc.audio_playout import WARM_UP_PACKETS, AudioPlayout, PlayoutPlan
 from chime_media.wire import red
 from chime_media.wire.audio_level import SILENT
 from chime_media.wire.opus_packet import FRAME_SAMPLES, SAMPLE_RATE, is_silence, sample_count
@@ -45,6 +46,7 @@ class IncomingAudio:
         "_head",
         "_level_extension",
         "_level_head",
+        "_passed",
         "_payload_type",
         "_playout",
         "_quiet_frames",
@@ -69,6 +71,7 @@ class IncomingAudio:
         self._level_head = -1 if level_extension is None else level_extension << 4
         self._head = b""
         self._playout = AudioPlayout(JitterBuffer(), channels=channels)
+        self._passed: deque[bytes] = deque(maxlen=WARM_UP_PACKETS)
         self._speech = SpeechLevel()
         self._told = level_extension is not None
         self._quiet_frames = HANGOVER_FRAMES
@@ -108,6 +111,7 @@ class IncomingAudio:
                 self.last_heard = arrival
                 self.packets_received += 1
                 self.statistics.count(data[2] << 8 | data[3], len(data))
+                self._passed.append(data)
                 return
         try:
             parsed = parse(packet) if isinstance(packet, bytes) else packet
@@ -129,7 +133,10 @@ class IncomingAudio:
         buffer = self._playout.buffer
         if self._is_quiet(parsed, payload):
             buffer.pause()
+            self._passed.append(parsed.data)
             return
+        if self._passed:
+            self._warm_up()
         for block in repeated[-_MOST_REPEATED:]:
             self._insert_repeated(block, parsed, arrival)
         buffer.insert(parsed.sequence_number, parsed.timestamp, payload, samples, arrival)
@@ -174,6 +181,19 @@ class IncomingAudio:
     def rest(self) -> None:
         """Give back what only a talker needs."""
         self._playout.close()
+
+    def _warm_up(self) -> None:
+        """What was not worth decoding is what the first packet that is was made to follow."""
+        if self._playout.buffer.idle:
+            self._playout.warm_up(tuple(filter(None, map(self._payload_of, self._passed))))
+        self._passed.clear()
+
+    def _payload_of(self, data: bytes) -> bytes:
+        try:
+            packet = parse(data)
+            return red.parse(packet.payload)[-1].payload if packet.payload_type == self._red else packet.payload
+        except DecodeError:
+            return b""
 
     def _count(self, packet: RtpPacket, arrival: float) -> None:
         if packet.ssrc != self.ssrc:

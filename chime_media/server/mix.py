@@ -98,8 +98,9 @@ class Mix:
         encoder = self._encoder
         if encoder is None:
             encoder = self._encoder = self._new_encoder()
-        elif samples is not None and self._silent_frames >= _FADE_OUT_FRAMES:
-            encoder.reset()
+        if samples is not None and self._silent_frames >= _FADE_OUT_FRAMES:
+            # Decoders know silence, of this mix or another: they need not know more to follow.
+            self._independent = True
         if samples is None:
             self._silent_frames += 1
             samples = np.zeros(FRAME_SAMPLES * self._channels, np.int16)
