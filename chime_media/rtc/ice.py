@@ -19,7 +19,7 @@ from aioice.stun import Message, TransactionError
 from chime_media.rtc.certificate import Certificate, Fingerprint
 from chime_media.rtc.secure_transport import SecureTransport
 from chime_media.rtc.stun import IceCredentials
-from chime_media.rtc.transport import MediaReceiver
+from chime_media.rtc.transport import MediaReceiver, TransportCounters
 from chime_media.rtc.turn import Address, RelayTransport, TurnUri, allocate
 from chime_media.wire.sdp import TransportDescription
 from chime_messaging.errors import ChimeError, ConfigurationError, ConnectError, ConnectTimeoutError
@@ -52,6 +52,7 @@ class ClientTransport(SecureTransport):
         self.pwd = connection.local_password
         self.candidates = [f"candidate:{candidate.to_sdp()}" for candidate in connection.local_candidates]
         self._ice = connection
+        connection.counters = self._counters
         self._path: _Path | None = None
         self._peer: Address = ("", 0)
         self._early: bytes | None = None
@@ -249,6 +250,7 @@ class _Connection(ice.Connection):
         selected: The pair in use.
         on_media: Gets each datagram that is no check, and when it came.
         on_end: Is told once why the connection is over, unless it was closed.
+        counters: Counts the checks that are sent and answered once there is a connection.
     """
 
     def __init__(self, consent_interval: float, consent_timeout: float) -> None:
@@ -257,6 +259,7 @@ class _Connection(ice.Connection):
         self.selected: ice.CandidatePair | None = None
         self.on_media: Callable[[bytes, float], None] | None = None
         self.on_end: Callable[[str], None] | None = None
+        self.counters = TransportCounters()
         self._loop = asyncio.get_running_loop()
         self._consent_interval = consent_interval
         self._consent_timeout = consent_timeout
@@ -331,6 +334,7 @@ class _Connection(ice.Connection):
                 return
             try:
                 # Nominated anew each time: whoever sees us at another address by now knows that we mean it.
+                self.counters.stun_sent += 1
                 await self._request(pair, self.build_request(pair, nominate=True))
             except TransactionError:
                 if self._loop.time() - agreed >= self._consent_timeout:
@@ -338,6 +342,7 @@ class _Connection(ice.Connection):
                     return
             else:
                 agreed = self._loop.time()
+                self.counters.stun_received += 1
 
     def _request(self, pair: ice.CandidatePair, request: Message) -> Awaitable[object]:
         key = (self.remote_password or "").encode()
