@@ -75,7 +75,7 @@ def create_media_meeting(server: LocalMeetingServer, **settings: Any) -> MediaMe
     return MediaMeeting(server, made["Meeting"])
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def media_server() -> Iterator[LocalMeetingServer]:
     """The server of all tests that do not restart it."""
     with LocalMeetingServer(ServerConfiguration(port=0, quotas=False)) as server:
@@ -94,7 +94,7 @@ def cut_proxy(media_server: LocalMeetingServer) -> Iterator[CutProxy]:
         yield proxy
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def page_bundle(tmp_path_factory: pytest.TempPathFactory, node: str) -> Path:
     output = tmp_path_factory.mktemp("bundle") / "meeting_page.js"
     esbuild = JS / "node_modules" / ".bin" / "esbuild"
@@ -104,7 +104,8 @@ def page_bundle(tmp_path_factory: pytest.TempPathFactory, node: str) -> Path:
     return output
 
 
-@pytest.fixture(scope="package")
+# Not longer than a module: playwright runs an event loop on this thread, and tests after it want their own.
+@pytest.fixture(scope="module")
 def media_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     chromium = shutil.which("chromium")
     require(chromium is not None, "install Chromium (Debian: apt-get install chromium)")
@@ -120,7 +121,7 @@ def media_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         launched.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def page_origin() -> Iterator[str]:
     with blank_page() as url:
         yield url
