@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from chime_media.wire.opus_packet import FRAME_SAMPLES, SAMPLE_RATE
 from chime_messaging.errors import ConfigurationError, UsageError
 
 _FULL_SCALE = 32767
+_FRAMES_PER_SECOND = SAMPLE_RATE // FRAME_SAMPLES
 
 
 class Silence:
@@ -46,6 +48,10 @@ class Tone:
         self._amplitude = _FULL_SCALE * 10 ** (level / 20)
         self._step = 2 * np.pi * frequency / SAMPLE_RATE
         self._ramp = np.arange(FRAME_SAMPLES) * self._step
+        # A wave of whole Hz is the same again after a second at most.
+        self._period = _FRAMES_PER_SECOND // math.gcd(int(frequency), _FRAMES_PER_SECOND) if frequency % 1 == 0 else 0
+        self._frames: list[Samples] = []
+        self._number = 0
         self._phase = 0.0
         self._left = None if seconds is None else round(seconds * SAMPLE_RATE / FRAME_SAMPLES)
 
@@ -59,8 +65,14 @@ class Tone:
             if self._left <= 0:
                 raise SourceEnded
             self._left -= 1
+        if len(self._frames) == self._period > 0:
+            self._number += 1
+            return self._frames[(self._number - 1) % self._period]
         frame: Samples = (np.sin(self._ramp + self._phase) * self._amplitude).astype(np.int16)
         self._phase = (self._phase + FRAME_SAMPLES * self._step) % (2 * np.pi)
+        if self._period:
+            frame.flags.writeable = False
+            self._frames.append(frame)
         return frame
 
     def close(self) -> None:

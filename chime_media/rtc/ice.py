@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +16,7 @@ from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.stun import Message, TransactionError
 
 from chime_media.rtc.certificate import Certificate, Fingerprint
+from chime_media.rtc.datagram_socket import DatagramSocket
 from chime_media.rtc.secure_transport import SecureTransport
 from chime_media.rtc.stun import IceCredentials
 from chime_media.rtc.transport import MediaReceiver, TransportCounters
@@ -31,8 +31,6 @@ GATHER_TIMEOUT = 5.0
 CONNECT_TIMEOUT = 15.0
 CONSENT_INTERVAL = 2.5
 CONSENT_TIMEOUT = 30.0
-_MAX_UNSENT = 256 * 1024
-_BUFFER_BYTES = 1024 * 1024
 
 
 class ClientTransport(SecureTransport):
@@ -92,7 +90,7 @@ class ClientTransport(SecureTransport):
         uris = _usable(turn.uris) if turn is not None and turn.uris else []
         try:
             if not (uris and relay_only):
-                await connection.add_own_addresses(_own_addresses() if addresses is None else addresses)
+                connection.add_own_addresses(_own_addresses() if addresses is None else addresses)
             if turn is not None and uris:
                 await connection.add_relay(uris, turn, timeout, tls)
             await connection.gather_candidates()
@@ -161,6 +159,20 @@ class ClientTransport(SecureTransport):
                 raise ConnectTimeoutError("media", timeout) from error
             raise
 
+    def listen(self, listening: bool) -> None:
+        """Take what comes at once, or only when `look` is called, with the times at which it came.
+
+        The latter costs less, and is enough for whom nothing is of use between two calls. Without effect before there
+        is a connection, and where the system or the path cannot do it.
+        """
+        if self._path is not None:
+            self._path.end.listen(listening)
+
+    def look(self) -> None:
+        """Take what came since the last time, if it was not taken at once."""
+        if self._path is not None:
+            self._path.end.look()
+
     async def aclose(self) -> None:
         """End the connection and wait until its sockets are closed and a relayed address is given back."""
         self.close()
@@ -218,29 +230,23 @@ class _Path(ice.StunProtocol):
     def __init__(self, connection: _Connection) -> None:
         super().__init__(connection)
         self._connection = connection
-        self._send_relayed: Callable[[bytes, Address], bool] | None = None
+        self.end: DatagramSocket | RelayTransport
+        self.send_now: Callable[[bytes, Address], bool]
+        """Sends a datagram; False if that cannot be now."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if isinstance(transport, RelayTransport):
-            self._send_relayed = transport.send_now
+        assert isinstance(transport, DatagramSocket | RelayTransport)
+        self.end = transport
+        self.send_now = transport.send_now
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         if data and isinstance(data, bytes) and data[0] > 3:
-            self._connection.media_received(data)
+            self._connection.media_received(data, self.end.arrival)
             return
         # Whatever a stranger sends here must not end the path.
         with contextlib.suppress(struct.error, IndexError, KeyError, ValueError):
             super().datagram_received(data, addr)
-
-    def send_now(self, datagram: bytes, peer: Address) -> bool:
-        if self._send_relayed is not None:
-            return self._send_relayed(datagram, peer)
-        transport: Any = self.transport
-        if transport.is_closing() or transport.get_write_buffer_size() > _MAX_UNSENT:
-            return False
-        transport.sendto(datagram, peer)
-        return True
 
 
 class _Connection(ice.Connection):
@@ -265,15 +271,14 @@ class _Connection(ice.Connection):
         self._consent_timeout = consent_timeout
         self._found: list[Candidate] = []
 
-    async def add_own_addresses(self, addresses: Sequence[str]) -> None:
+    def add_own_addresses(self, addresses: Sequence[str]) -> None:
         for address in addresses:
             try:
-                _, path = await self._loop.create_datagram_endpoint(lambda: _Path(self), local_addr=(address, 0))
+                path = _Path(self)
+                DatagramSocket.bound(address, path)
             except OSError as error:
                 log.debug("cannot use %s: %s", address, error)
                 continue
-            # A key frame comes as a burst. The system may grant less.
-            path.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             host, port = path.transport.get_extra_info("sockname")[:2]
             foundation = candidate_foundation("host", "udp", host)
             priority = candidate_priority(1, "host")
@@ -306,10 +311,10 @@ class _Connection(ice.Connection):
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         return self._found
 
-    def media_received(self, datagram: bytes) -> None:
+    def media_received(self, datagram: bytes, arrival: float) -> None:
         if self.on_media is not None:
             try:
-                self.on_media(datagram, self._loop.time())
+                self.on_media(datagram, arrival)
             except Exception:
                 # A fault of who takes the packet would end a connection over TCP.
                 log.exception("a packet could not be handled")

@@ -34,6 +34,7 @@ class MediaThread:
         self.loop = _new_loop()
         self.beat = Beat(self.loop)
         """Ticks every 20 ms while somebody listens."""
+        self._outbox: dict[asyncio.AbstractEventLoop, list[Callable[[], object]]] = {}
         self._thread = threading.Thread(target=self._run, name="meeting media", daemon=True)
         self._thread.start()
 
@@ -70,6 +71,28 @@ class MediaThread:
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(call, *arguments)
 
+    def answer(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+        """Let another thread's loop call something soon. To be called on the media thread.
+
+        What is said within one turn of the media thread's loop goes over together, when the turn is over: a thread that
+        is woken while this one has the interpreter takes it away from it, packet after packet.
+        """
+        outbox = self._outbox
+        if not outbox:
+            self.loop.call_soon(self._deliver)
+        calls = outbox.get(loop)
+        if calls is None:
+            outbox[loop] = [call]
+        else:
+            calls.append(call)
+
+    def _deliver(self) -> None:
+        outbox, self._outbox = self._outbox, {}
+        for loop, calls in outbox.items():
+            # RuntimeError: it was closed meanwhile.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_call_each, calls)
+
     async def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Run a coroutine on the thread and wait for its result. Cancelling the wait cancels it."""
         if self.is_current:
@@ -88,6 +111,14 @@ class MediaThread:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
+
+
+def _call_each(calls: list[Callable[[], object]]) -> None:
+    for call in calls:
+        try:
+            call()
+        except Exception:
+            log.exception("what the media thread said could not be taken")
 
 
 class Beat:

@@ -107,7 +107,7 @@ class OpusEncoder:
         packet_loss: Percent of the packets that are expected to be lost.
     """
 
-    __slots__ = ("_encode", "_input", "_output", "_size", "_state", "_state_address", "channels")
+    __slots__ = ("_encode", "_input", "_input_address", "_output", "_size", "_state", "_state_address", "channels")
 
     def __init__(
         self,
@@ -130,7 +130,9 @@ class OpusEncoder:
             raise OpusError(f"an encoder of {channels} channels", result)
         self._encode = library.opus_encode
         self._output = ctypes.create_string_buffer(_LARGEST_PACKET)
-        self._input = FRAME_SAMPLES * channels
+        # Copied there, as to ask an array for its address takes longer than to copy it.
+        self._input = np.empty(FRAME_SAMPLES * channels, np.int16)
+        self._input_address = self._input.ctypes.data
         self._control(_SET_BITRATE, bitrate)
         self._control(_SET_COMPLEXITY, complexity)
         self._control(_SET_DTX, int(dtx))
@@ -143,12 +145,11 @@ class OpusEncoder:
         Raises:
             OpusError: a wrong number of samples.
         """
-        if samples.size != self._input or samples.dtype != np.int16:
+        if samples.size != self._input.size or samples.dtype != np.int16:
             raise OpusError(f"{samples.size} samples of {samples.dtype} for one frame of {self.channels} channels", -1)
-        if not samples.flags.c_contiguous:
-            samples = np.ascontiguousarray(samples)
+        self._input[:] = samples.ravel()
         output = self._output
-        size = self._encode(self._state_address, samples.ctypes.data, FRAME_SAMPLES, output, _LARGEST_PACKET)
+        size = self._encode(self._state_address, self._input_address, FRAME_SAMPLES, output, _LARGEST_PACKET)
         if size < 0:
             raise OpusError("encoding", size)
         return cast("bytes", output[:size])

@@ -70,6 +70,8 @@ class Peer:
             from chime_media.rtc.video_streams import VideoStreams
 
             self._video = VideoStreams(self.transport, self.cname)
+            # Pictures are acknowledged, asked for again and shown between two beats, too.
+            self.transport.listen(True)
             if self._sections:
                 self._video.settle(self._sections)
         return self._video
@@ -141,9 +143,11 @@ class Peer:
         else:
             self._sender.detach()
         self._report_at = self._loop.time() + REPORT_INTERVAL / 2
+        self.transport.listen(self._video is not None)
 
     def tick(self, now: float) -> None:
-        """Report when it is time to. Called with each beat."""
+        """Take what came, and report when it is time to. Called with each beat of the present connection."""
+        self.transport.look()
         if now >= self._report_at and self._current:
             self._report_at = now + REPORT_INTERVAL
             self._sender.report(ntp_now(), self._receiver.reports(now))
@@ -184,8 +188,9 @@ class Peer:
                 if isinstance(report, rtcp.SenderReport):
                     self._receiver.sender_reported(report, arrival)
                 if isinstance(report, rtcp.SenderReport | rtcp.ReceiverReport):
+                    came = ntp_now(self._loop.time() - arrival)
                     for block in report.reports:
-                        self._sender.reported(block, ntp_now())
+                        self._sender.reported(block, came)
         if self._video is not None:
             self._video.rtcp_received(reports, arrival)
 
@@ -202,6 +207,6 @@ class Peer:
             self._video.close()
 
 
-def ntp_now() -> int:
-    """The present time as RTCP has it, in 64 bits."""
-    return int((time.time() + _NTP_EPOCH) * (1 << 32))
+def ntp_now(ago: float = 0.0) -> int:
+    """The present time, or that some seconds ago, as RTCP has it, in 64 bits."""
+    return int((time.time() - ago + _NTP_EPOCH) * (1 << 32))

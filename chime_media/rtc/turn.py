@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
 import struct
 import time
@@ -16,6 +15,7 @@ from aioice import turn
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.stun import TransactionError
 
+from chime_media.rtc.datagram_socket import DatagramSocket
 from chime_messaging.errors import ConfigurationError, ConnectError, ConnectTimeoutError
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 Address = tuple[str, int]
 
 _MAX_UNSENT = 256 * 1024
-_BUFFER_BYTES = 1024 * 1024
 _DELETE_TIMEOUT = 1.0
 _RENEWAL_RETRY = 20.0
 CHANNEL_RENEWAL = 240.0
@@ -97,8 +96,7 @@ class _Client(turn.TurnClientMixin):
 
 
 class _UdpClient(_Client, turn.TurnClientUdpProtocol):
-    def error_received(self, error: Exception) -> None:
-        """The system said that a datagram did not get there; what matters is noticed by its silence."""
+    pass
 
 
 class _TcpClient(_Client, turn.TurnClientTcpProtocol):
@@ -112,6 +110,7 @@ class RelayTransport:
         self.uri = uri
         self.address = address
         self._client = client
+        self._loop = asyncio.get_running_loop()
         self._sending: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
 
@@ -146,6 +145,22 @@ class RelayTransport:
     def send_now(self, datagram: bytes, peer: Address) -> bool:
         """Send if that needs no waiting; False if it does."""
         return self._client.send_now(datagram, peer)
+
+    @property
+    def arrival(self) -> float:
+        """When the datagram that is being handed over came, in the loop's time."""
+        transport = self._client.transport
+        return transport.arrival if isinstance(transport, DatagramSocket) else self._loop.time()
+
+    def listen(self, listening: bool) -> None:
+        """Take what comes at once, or only when `look` is called, if the relay is spoken to over UDP."""
+        if isinstance(self._client.transport, DatagramSocket):
+            self._client.transport.listen(listening)
+
+    def look(self) -> None:
+        """Take what came while nobody listened."""
+        if isinstance(self._client.transport, DatagramSocket):
+            self._client.transport.look()
 
     def is_closing(self) -> bool:
         """Whether it was closed or lost."""
@@ -208,10 +223,8 @@ async def allocate(
     try:
         async with asyncio.timeout(timeout):
             if uri.transport == "udp":
-                transport, client = await loop.create_datagram_endpoint(
-                    lambda: _UdpClient(**parameters), remote_addr=(uri.host, uri.port)
-                )
-                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+                client = _UdpClient(**parameters)
+                transport = await DatagramSocket.connected(uri.host, uri.port, client)
             else:
                 context = (tls or ssl.create_default_context()) if uri.secure else None
                 transport, client = await loop.create_connection(

@@ -188,6 +188,10 @@ class MeetingAudio:
             self.remove_sink(sink)
         self.stop_input()
 
+    def answer(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+        """Let the application's loop call something soon. Called on the media thread."""
+        self._engine.answer(loop, call)
+
     def forget(self, stream: AudioFrames) -> None:
         """Called by a stream that has ended."""
         if stream in self._streams:
@@ -239,8 +243,8 @@ class AudioFrames:
         self._audio = audio
         self._size = size
         self._waiting: deque[Samples] = deque()
-        self._arrived = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         self._is_told = False
         self._is_over = False
 
@@ -265,9 +269,10 @@ class AudioFrames:
         while not self._waiting:
             if self._is_over:
                 raise StopAsyncIteration
-            await self._arrived.wait()
-            self._arrived.clear()
-            self._is_told = False
+            assert self._loop is not None
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
         try:
             return self._waiting.popleft()
         except IndexError:
@@ -279,7 +284,7 @@ class AudioFrames:
             self._is_over = True
             self._audio.unlisten(self._heard)
             self._audio.forget(self)
-            self._arrived.set()
+            self._wake()
 
     def _begin(self) -> None:
         if self._loop is None and not self._is_over:
@@ -293,9 +298,17 @@ class AudioFrames:
             self._waiting.popleft()
             self.dropped += 1
         self._waiting.append(samples)
-        if not self._is_told and self._loop is not None and not self._loop.is_closed():
+        if not self._is_told and self._loop is not None:
             self._is_told = True
-            self._loop.call_soon_threadsafe(self._arrived.set)
+            self._audio.answer(self._loop, self._wake)
+
+    def _wake(self) -> None:
+        # From here on the media thread tells again; what it put in before is taken by who waits.
+        self._is_told = False
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 def _opened(source: AudioSource | Path | str) -> AudioSource:

@@ -173,6 +173,11 @@ class MeetingEngine:
         await signaling.life.wait_over()
         await signaling.life.exit(None, None, None)
 
+    def answer(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+        """Let the application's loop call something soon, together with what else there is to tell it."""
+        assert self._thread is not None
+        self._thread.answer(loop, call)
+
     def stop(self) -> None:
         """Leave the meeting. Returns at once."""
         self._is_to_stop = True
@@ -251,8 +256,8 @@ class MeetingEngine:
     def _tick(self, now: float, number: int) -> None:
         peer = self._peer
         if peer is not None:
-            self.sender.tick(number)
             peer.tick(now)
+            self.sender.tick(number)
             if now >= self._second_at:
                 self._second_at = now + SECOND
                 if self.on_second is not None:

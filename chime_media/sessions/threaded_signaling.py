@@ -135,8 +135,8 @@ class ThreadedSignaling(SignalingSession):
     async def _run(self) -> None:
         if self._is_stopped_early:
             return
-        self._relay.open(asyncio.get_running_loop())
         self._thread = thread = MediaThread.enter()
+        self._relay.open(asyncio.get_running_loop(), thread)
         thread.post(self.engine.prepare, thread)
         try:
             # Shielded as without media: a cancelled block is left by LEAVE, which the block sees to.
@@ -177,14 +177,15 @@ class EventRelay:
         self.lost = 0
         """Events that had no room."""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: MediaThread | None = None
         self._waiting: deque[Event] = deque()
         self._arrived = asyncio.Event()
         self._is_told = False
         self._is_closed = False
 
-    def open(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Say which loop takes the events."""
-        self._loop = loop
+    def open(self, loop: asyncio.AbstractEventLoop, thread: MediaThread) -> None:
+        """Say which loop takes the events, and where they come from."""
+        self._loop, self._thread = loop, thread
 
     def close(self) -> None:
         """No more will come. Called on the loop."""
@@ -198,9 +199,9 @@ class EventRelay:
         while len(waiting) > MOST_EVENTS:
             waiting.popleft()
             self.lost += 1
-        if not self._is_told and self._loop is not None and not self._loop.is_closed():
+        if not self._is_told and self._loop is not None and self._thread is not None:
             self._is_told = True
-            self._loop.call_soon_threadsafe(self._arrived.set)
+            self._thread.answer(self._loop, self._arrived.set)
 
     async def next(self) -> list[Event] | None:
         """Wait for events; None when there will be no more."""

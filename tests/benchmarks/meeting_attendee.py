@@ -53,7 +53,9 @@ def usage(processes: Callable[[], list[psutil.Process]], seconds: float) -> floa
 
 def serve() -> None:
     """The server, with an attendee that always speaks: a process of its own."""
-    from chime_media import LocalMeetingServer, MeetingSession, MeetingSessionConfiguration, Tone
+    from chime_media import MeetingSession, Tone
+    from chime_media.server.local_server import LocalMeetingServer
+    from chime_messaging import MeetingSessionConfiguration
     from chime_messaging.server.configuration import ServerConfiguration
 
     async def run() -> None:
@@ -77,7 +79,8 @@ def serve() -> None:
 def attend() -> None:
     """Python attendees: a process of its own. Each line on stdin says how many there are to be."""
     given = json.loads(sys.stdin.readline())
-    from chime_media import MeetingSession, MeetingSessionConfiguration, OpusPackets, Tone
+    from chime_media import MeetingSession, OpusPackets, Tone
+    from chime_messaging import MeetingSessionConfiguration
 
     def canned() -> OpusPackets:
         from chime_media.rtc.opus import OpusEncoder
