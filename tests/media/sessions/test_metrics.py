@@ -50,6 +50,15 @@ async def test_metrics_come_each_second_with_what_is_heard_said_shown_and_seen(m
         assert bob.metrics.latest.audio_packets_received > 0
 
 
+async def test_a_connection_over_which_no_media_comes_is_known_to_live_by_its_checks(meeting: Meeting) -> None:
+    async with await attendee(meeting, "alice") as alice:
+        peer = alice.engine.peer
+        assert peer is not None
+        while not peer.transport.counters.stun_received:
+            await alice.wait_for(MetricsReceived, timeout=5)
+        assert peer.transport.counters.stun_sent >= peer.transport.counters.stun_received
+
+
 class Counters:
     bytes_received = 1000
     stun_received = 1
