@@ -72,7 +72,9 @@ class Board:
             self._status = f"not connected; next try in {event.delay:.1f} s"
             self._change(f"not connected ({event.reason or event.status.name}); next try in {event.delay:.1f} s")
         elif isinstance(event, AttendeeJoined | AttendeeLeft):
-            here = "left" if isinstance(event, AttendeeLeft) else "is here, muted" if event.attendee.muted else "is here"
+            here = (
+                "left" if isinstance(event, AttendeeLeft) else "is here, muted" if event.attendee.muted else "is here"
+            )
             if event.attendee.attendee_id.endswith("#content"):
                 here = "shares" if isinstance(event, AttendeeJoined) else "shares no longer"
             self._change(f"{event.attendee.external_user_id} {here}")

@@ -41,6 +41,8 @@ BEEP = 5
 FREQUENCY = 600.0
 LOUD = 2000
 """Of samples: from here on a beep is heard. Those that are sent have 8000."""
+BEHIND = 0.03
+"""Share of sound that is not sent from which on the numbers are about this machine rather than the server."""
 PATIENCE = 20.0
 """Seconds for which a connection is tried before the load is given up, for example as the server has no media."""
 SETTLE = 0.9
@@ -74,6 +76,8 @@ class Beeps:
         self._every = every
         self._said = said
         self._ends = math.inf
+        self.reads = 0
+        """How often 20 ms were asked for."""
         ramp = np.arange(BEEP * 960) / 48_000
         self._beep: Samples = (np.sin(2 * np.pi * FREQUENCY * ramp) * 8000).astype(np.int16)
 
@@ -83,6 +87,7 @@ class Beeps:
 
     def read(self) -> Samples | None:
         """The next 20 ms. On the media thread."""
+        self.reads += 1
         place = self._at % self._every
         self._at += 1
         if place == 0:
@@ -152,6 +157,8 @@ class Result:
     """Of a core, per attendee, while everybody was there."""
     memory: float = 0.0
     """MiB per attendee."""
+    behind: float = 0.0
+    """Share of sound that was never sent, as this process was too slow for it."""
 
     @property
     def loss(self) -> float:
@@ -264,9 +271,10 @@ class Load:
         while (passed := time.monotonic() - began) < plan.seconds:
             progress.update(task, completed=round(passed))
             await asyncio.sleep(min(0.25, plan.seconds - passed))
+        result.seconds = time.monotonic() - began
+        result.behind = max(0.0, 1 - min(beep.reads for beep in beeps) / (result.seconds * 50))
         for beep in beeps:
             beep.end(0.0)
-        result.seconds = time.monotonic() - began
         result.cpu = (_cpu() - cpu) / result.seconds / plan.attendees
         result.memory = (_resident() - resident_before) / plan.attendees / 2**20
         for session, before in zip(self._sessions, received, strict=True):
@@ -380,6 +388,7 @@ def _print_json(load: Load) -> None:
         "audio_loss": round(result.loss, 5),
         "latency_ms": {name: None if math.isnan(value) else round(value, 1) for name, value in latency.items()},
         "pictures_per_second": round(result.pictures, 1),
+        "behind": round(result.behind, 3),
         "reconnects": result.reconnects,
         "ended": result.ended,
         "cpu_percent_per_attendee": round(result.cpu * 100, 3),
@@ -402,5 +411,9 @@ def _print(load: Load) -> None:
     if plan.video:
         out.print(f"video       {result.pictures:.1f} pictures a second of each that is watched")
     out.print(f"client      {result.cpu:.2%} of a core and {result.memory:.1f} MiB per attendee")
+    if result.behind > BEHIND:
+        out.print(
+            f"too much    for this machine: {result.behind:.0%} of the sound was never sent, so the rest says little"
+        )
     if result.reconnects or result.ended:
         out.print(f"connections lost {result.reconnects} times, ended by the service: {result.ended}")

@@ -17,6 +17,7 @@ def test_all_is_heard_by_those_who_listen(chime: Run, at: str) -> None:
     assert result["beeps_heard"] >= 3
     assert 300 < result["audio_packets"] < 700
     assert result["audio_loss"] == 0
+    assert 0 <= result["behind"] < 0.5
     assert 20 < result["latency_ms"]["p50"] < 900
     assert result["pictures_per_second"] == 0
 
