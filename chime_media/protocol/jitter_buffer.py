@@ -25,6 +25,8 @@ _ATTACK: Final = 0.6
 _DECAY: Final = 0.9985
 _SPARE_MOST: Final = 0.035
 _SPARE_LEAST: Final = -0.003
+_MOST_WAITING: Final = 0.25
+_FEW: Final = 8
 
 
 class PlayoutKind(Enum):
@@ -56,7 +58,7 @@ class JitterStatistics:
     """Came when their time was over."""
     duplicates: int = 0
     overflowed: int = 0
-    """Thrown away because the buffer was full."""
+    """Thrown away because too much waited."""
     recovered: int = 0
     """Lost packets that came as the repetition within another."""
     concealed: int = 0
@@ -190,6 +192,8 @@ class JitterBuffer:
         if len(self._packets) > _CAPACITY:
             del self._packets[min(self._packets)]
             self.statistics.overflowed += 1
+            if self._next is not None and self._next < min(self._packets):
+                self._go_on_at(min(self._packets))
         return True
 
     def pause(self) -> None:
@@ -217,6 +221,8 @@ class JitterBuffer:
             return None
         at = self._next
         assert at is not None
+        if len(self._packets) > _FEW:
+            at = self._caught_up(at)
         packet = self._packets.pop(at, None)
         while packet is None:
             if not self._packets:
@@ -266,10 +272,26 @@ class JitterBuffer:
         if now - first / SAMPLE_RATE - min(self._fastest, self._fastest_before) < self.target_delay:
             return False
         self._playing = True
-        self._next = first
+        self._go_on_at(first)
+        return True
+
+    def _caught_up(self, at: int) -> int:
+        """Where to go on if so much waits, after a stall, that to play it faster would take too long."""
+        newest = max(self._packets)
+        if newest - at <= (self.target_delay + _MOST_WAITING) * SAMPLE_RATE:
+            return at
+        least = newest - self.target_delay * SAMPLE_RATE
+        for old in [old for old in self._packets if old < least]:
+            del self._packets[old]
+            self.statistics.overflowed += 1
+        at = min(self._packets)
+        self._go_on_at(at)
+        return at
+
+    def _go_on_at(self, at: int) -> None:
+        self._next = at
         self._borrowed = 0
         self._concealed_in_a_row = 0
-        return True
 
     def _skipped(self, following: int) -> bool:
         """Whether the sender itself left out what is missing, as with discontinuous transmission."""

@@ -204,3 +204,29 @@ def test_no_packets_can_upset_it(packets: list[tuple[int, int, int, bool, float]
         assert taken is None or 0 < taken.samples <= 5760
         assert len(buffer) <= 128
         assert buffer.stretch(now, 0) in {-1, 0, 1}
+
+
+def test_who_was_held_up_is_heard_again_at_once_and_not_later_than_others() -> None:
+    buffer = JitterBuffer()
+    play(buffer, {number: number * 0.02 for number in range(50)}, 50)
+    # Two seconds come at a time, and go on at their pace.
+    for number in range(50, 150):
+        fill(buffer, number, 3.0)
+    taken = []
+    for number in range(150, 250):
+        fill(buffer, number, number * 0.02)
+        taken.append(buffer.take(number * 0.02))
+    assert [playout.kind for playout in taken if playout is not None] == [PlayoutKind.PACKET] * 100
+    assert len(buffer) < 45
+    assert buffer.statistics.overflowed > 50
+
+
+def test_a_buffer_that_is_full_is_played_on_without_a_gap() -> None:
+    buffer = JitterBuffer(largest_delay=10.0)
+    for number in range(20):
+        fill(buffer, number, number * 0.02)
+        buffer.take(number * 0.02)
+    for number in range(20, 420):
+        fill(buffer, number, 9.0)
+    taken = [buffer.take(9.0 + 0.02 * number) for number in range(50)]
+    assert [playout.kind for playout in taken if playout is not None] == [PlayoutKind.PACKET] * 50
