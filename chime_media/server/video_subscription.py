@@ -17,13 +17,12 @@ from chime_media.protocol.video_format import VideoFormat
 from chime_media.protocol.video_rate import DownlinkLimit
 from chime_media.rtc.transport import MediaTransport
 from chime_media.server.video_publication import Layer, Publication
+from chime_media.server.video_segment import Segment, next_timestamp_shift
 from chime_media.server.video_stream import VideoPacket, VideoStream
-from chime_media.wire import rtcp, vp8
-from chime_messaging.errors import DecodeError
+from chime_media.wire import rtcp
 
 _log = logging.getLogger(__name__)
 _HEADER = Struct("!BBHII")
-_CLOCK = 90000
 _FULL, _HALF = 0x10000, 0x8000
 _KEPT_SEGMENTS = 4
 _MOST_REPEATS = 10
@@ -52,18 +51,23 @@ class Meeting(Protocol):
         """Note that it is not any more."""
 
 
-class _Segment:
-    """A run of packets that came from one stream and were renumbered in one way."""
+class _Repeats:
+    """When and how often packets were sent again: neither too soon nor too often, whatever a receiver asks for."""
 
-    __slots__ = ("first", "number_shift", "picture_shift", "reference_shift", "stream", "timestamp_shift")
+    def __init__(self) -> None:
+        self._noted: dict[int, tuple[float, int]] = {}
 
-    def __init__(self, stream: VideoStream, first: int, number_shift: int, timestamp_shift: int) -> None:
-        self.stream = stream
-        self.first = first
-        self.number_shift = number_shift
-        self.timestamp_shift = timestamp_shift
-        self.picture_shift = 0
-        self.reference_shift = 0
+    def may_repeat(self, number: int, now: float) -> bool:
+        when, times = self._noted.get(number, (-1.0, 0))
+        return times < _MOST_REPEATS and (not times or now - when >= _REPEAT_AFTER)
+
+    def note(self, number: int, now: float) -> None:
+        if len(self._noted) >= _REPEATS_NOTED:
+            self._noted.clear()
+        self._noted[number] = (now, self._noted.get(number, (now, 0))[1] + 1)
+
+    def clear(self) -> None:
+        self._noted.clear()
 
 
 class Subscription:
@@ -125,7 +129,7 @@ class Subscription:
         self._types: dict[int, int] = {}
         self._stream: VideoStream | None = None
         self._waiting: VideoStream | None = None
-        self._segments: list[_Segment] = []
+        self._segments: list[Segment] = []
         self._first = 0
         self._number_shift = 0
         self._timestamp_shift = 0
@@ -134,7 +138,7 @@ class Subscription:
         self._timestamp = randrange(1 << 32)
         self._sent_at = -1.0
         self._rtx_number = randrange(_FULL)
-        self._repeats: dict[int, tuple[float, int]] = {}
+        self._repeats = _Repeats()
         self._formats_missed: set[VideoFormat] = set()
         self._octets_before = 0
         self._measured_at = -1.0
@@ -157,8 +161,7 @@ class Subscription:
             return
         payload = packet.payload
         if self._rewrites_pictures:
-            segment = self._segments[-1]
-            payload = vp8.shift(payload, segment.picture_shift, segment.reference_shift)
+            payload = self._segments[-1].payload(packet)
         number += self._number_shift
         timestamp = (packet.timestamp + self._timestamp_shift) & 0xFFFFFFFF
         if number > self._highest:
@@ -273,10 +276,12 @@ class Subscription:
         self._waiting = None
         self._stop_watching()
         before = self._segments[-1] if self._segments else None
-        shift = self._next_timestamp_shift(before, stream, packet, arrival)
-        segment = _Segment(stream, packet.number, self._highest + 1 - packet.number, shift)
+        shift = next_timestamp_shift(before, stream, packet, self._timestamp, arrival - self._sent_at)
+        segment = Segment(stream, packet.number, self._highest + 1 - packet.number, shift)
         if before is not None:
-            self._carry_pictures_on(before, segment, packet)
+            publication = self.publication
+            form = publication.formats.get(packet.payload_type) if publication is not None else None
+            segment.carry_pictures_on(before, packet, self._highest, form)
         self._segments.append(segment)
         del self._segments[:-_KEPT_SEGMENTS]
         self._first = packet.number
@@ -290,45 +295,6 @@ class Subscription:
             self.forward(later, arrival)
         if stream.sender_report is not None:
             self.sender_reported(stream, stream.sender_report, arrival)
-
-    def _next_timestamp_shift(
-        self, before: _Segment | None, stream: VideoStream, packet: VideoPacket, arrival: float
-    ) -> int:
-        if before is None:
-            return self._timestamp - packet.timestamp
-        if before.stream is stream:
-            return before.timestamp_shift
-        by_arrival = self._timestamp + int((arrival - self._sent_at) * _CLOCK)
-        timestamp = by_arrival
-        old, new = before.stream.sender_report, stream.sender_report
-        if old is not None and new is not None:
-            # Both layers are of one camera: the sender's reports say which timestamps mean the same moment.
-            apart = (new.ntp_time - old.ntp_time) * _CLOCK >> 32
-            shift = old.rtp_timestamp + before.timestamp_shift + apart - new.rtp_timestamp
-            exact = packet.timestamp + shift
-            if abs(_signed(exact - by_arrival)) < _CLOCK // 2:
-                timestamp = exact
-        if _signed(timestamp - self._timestamp) <= 0:
-            timestamp = self._timestamp + _CLOCK // 100
-        return timestamp - packet.timestamp
-
-    def _carry_pictures_on(self, before: _Segment, segment: _Segment, packet: VideoPacket) -> None:
-        segment.picture_shift, segment.reference_shift = before.picture_shift, before.reference_shift
-        publication = self.publication
-        form = publication.formats.get(packet.payload_type) if publication is not None else None
-        if before.stream is segment.stream or form is None or form.name != "VP8":
-            return
-        last = before.stream.history.get(self._highest - before.number_shift)
-        if last is None:
-            return
-        try:
-            old, new = vp8.parse(last.payload), vp8.parse(packet.payload)
-        except DecodeError:
-            return
-        if old.picture_id is not None and new.picture_id is not None:
-            segment.picture_shift = old.picture_id + before.picture_shift + 1 - new.picture_id
-        if old.reference_index is not None and new.reference_index is not None:
-            segment.reference_shift = old.reference_index + before.reference_shift + 1 - new.reference_index
 
     def _choose_types(self) -> None:
         formats = self.publication.formats if self.publication is not None else {}
@@ -382,24 +348,18 @@ class Subscription:
         for sequence_number in lost:
             ahead = (sequence_number - highest) & 0xFFFF
             number = highest + ahead if ahead == 0 else highest + ahead - _FULL
-            when, times = self._repeats.get(number, (-1.0, 0))
-            if times >= _MOST_REPEATS or (times and now - when < _REPEAT_AFTER):
-                continue
-            self._resend_one(number, now, times)
+            if self._repeats.may_repeat(number, now):
+                self._resend_one(number, now)
 
-    def _resend_one(self, number: int, now: float, times: int) -> None:
+    def _resend_one(self, number: int, now: float) -> None:
         segment = next((s for s in reversed(self._segments) if number >= s.first + s.number_shift), None)
         packet = segment.stream.history.get(number - segment.number_shift) if segment is not None else None
         second = self._types.get(packet.second) if packet is not None else None
         if segment is None or packet is None or second is None:
             self.not_resent += 1
             return
-        if len(self._repeats) >= _REPEATS_NOTED:
-            self._repeats.clear()
-        self._repeats[number] = (now, times + 1)
-        payload = packet.payload
-        if segment.picture_shift or segment.reference_shift:
-            payload = vp8.shift(payload, segment.picture_shift, segment.reference_shift)
+        self._repeats.note(number, now)
+        payload = segment.payload(packet)
         timestamp = (packet.timestamp + segment.timestamp_shift) & 0xFFFFFFFF
         rtx_type = self._retransmissions.get(second & 0x7F)
         self.resent += 1
@@ -436,10 +396,6 @@ class Subscription:
             self.bitrate = 8 * (self.octets - self._octets_before) / (now - self._measured_at)
         self._octets_before = self.octets
         self._measured_at = now
-
-
-def _signed(difference: int) -> int:
-    return ((difference + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 def _ntp(seconds: float) -> int:

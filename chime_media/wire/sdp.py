@@ -6,252 +6,54 @@ lines end in CRLF, and what a codec's fmtp line said is repeated to the letter, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from chime_media.wire.media_section import (
+    ABSOLUTE_SEND_TIME,
+    AUDIO_LEVEL,
+    DIRECTIONS,
+    INACTIVE,
+    MID,
+    RECVONLY,
+    REPAIRED_RID,
+    RID,
+    SENDONLY,
+    SENDRECV,
+    VIDEO_ORIENTATION,
+    Candidate,
+    Codec,
+    MediaSection,
+    TransportDescription,
+    number_of,
+)
 from chime_messaging.errors import DecodeError
+
+__all__ = [
+    "ABSOLUTE_SEND_TIME",
+    "AUDIO_LEVEL",
+    "DIRECTIONS",
+    "INACTIVE",
+    "MAX_CODECS",
+    "MAX_LENGTH",
+    "MAX_SECTIONS",
+    "MID",
+    "RECVONLY",
+    "REPAIRED_RID",
+    "RID",
+    "SENDONLY",
+    "SENDRECV",
+    "VIDEO_ORIENTATION",
+    "Candidate",
+    "Codec",
+    "MediaSection",
+    "SessionDescription",
+    "TransportDescription",
+]
 
 MAX_LENGTH = 512 * 1024
 MAX_SECTIONS = 128
 MAX_CODECS = 128
-SENDRECV, SENDONLY, RECVONLY, INACTIVE = DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
-
-AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
-RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
-REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
-VIDEO_ORIENTATION = "urn:3gpp:video-orientation"
-ABSOLUTE_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """One payload type of a section.
-
-    Attributes:
-        payload_type: 0 to 127.
-        name: As written: "opus", "VP8", "H264", "rtx", "red".
-        clock_rate: Of RTP timestamps, in Hz.
-        channels: Of audio; 1 if not said.
-        parameters: The fmtp line's text to the letter, without the payload type.
-        feedback: The rtcp-fb lines' texts, in order.
-    """
-
-    payload_type: int
-    name: str
-    clock_rate: int
-    channels: int = 1
-    parameters: str = ""
-    feedback: tuple[str, ...] = ()
-
-    def parameter(self, name: str) -> str | None:
-        """One parameter of the fmtp line, or None."""
-        for part in self.parameters.split(";"):
-            key, separator, value = part.partition("=")
-            if separator and key.strip().lower() == name:
-                return value.strip()
-        return None
-
-    @property
-    def is_retransmission(self) -> bool:
-        """Whether this repeats packets of another payload type (RFC 4588)."""
-        return self.name.lower() == "rtx"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Where a peer may be reached.
-
-    Attributes:
-        foundation: Equal for candidates that are alike.
-        component: 1 is RTP.
-        protocol: "udp" or "tcp".
-        priority: The higher the better.
-        address: An IP address, or an mDNS name.
-        port: 1 to 65535; 9 for TCP that only connects.
-        kind: "host", "srflx", "prflx" or "relay".
-        rest: What follows, for example "generation 0".
-    """
-
-    foundation: str
-    component: int
-    protocol: str
-    priority: int
-    address: str
-    port: int
-    kind: str
-    rest: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Candidate:
-        """Read an attribute's text, with or without the leading ``candidate:``.
-
-        Raises:
-            DecodeError: It is none.
-        """
-        parts = text.removeprefix("a=").removeprefix("candidate:").split(" ", 8)
-        if len(parts) < 8 or parts[6] != "typ":
-            raise DecodeError(f"no candidate: {text[:80]!r}")
-        component, priority, port = (_number(parts[index], "candidate") for index in (1, 3, 5))
-        rest = parts[8] if len(parts) > 8 else ""
-        return cls(parts[0], component, parts[2].lower(), priority, parts[4], port, parts[7], rest)
-
-    def __str__(self) -> str:
-        text = (
-            f"candidate:{self.foundation} {self.component} {self.protocol} {self.priority} "
-            f"{self.address} {self.port} typ {self.kind}"
-        )
-        return f"{text} {self.rest}" if self.rest else text
-
-
-@dataclass(frozen=True, slots=True)
-class TransportDescription:
-    """What one side tells the other about its end of the connection.
-
-    Attributes:
-        ufrag: User fragment of its connectivity checks.
-        pwd: Their password.
-        fingerprint: Of its certificate, ``sha-256 AB:CD:...``.
-        setup: Its part in the DTLS handshake: "active", "passive" or "actpass".
-        candidates: Texts that begin with ``candidate:``.
-        ice_lite: Whether it only answers checks, and says so.
-    """
-
-    ufrag: str
-    pwd: str
-    fingerprint: str
-    setup: str
-    candidates: tuple[str, ...] = ()
-    ice_lite: bool = False
-
-    def without_reflexive(self) -> TransportDescription:
-        """The same without what a STUN server saw: official clients do not use these candidates of an answer."""
-        kept = tuple(text for text in self.candidates if " typ srflx" not in text)
-        return replace(self, candidates=kept)
-
-
-@dataclass(slots=True)
-class MediaSection:
-    """One ``m=`` section.
-
-    Attributes:
-        kind: "audio" or "video".
-        mid: Its name in the session; empty if it has none.
-        port: 0 if it is rejected or has been stopped.
-        direction: From its writer's point of view.
-        codecs: In order of preference, retransmission and redundancy included.
-        extensions: URIs of RTP header extensions by id.
-        msid: Stream and track, separated by a space; empty if not said.
-        ssrcs: Canonical names (possibly empty) by SSRC.
-        ssrc_groups: Semantics ("FID", "SIM") and the SSRCs that belong together.
-        rids: Names of simulcast layers with "send" or "recv", in order.
-        simulcast: The simulcast attribute's text, for example "send low;mid;hi".
-        maxptime: Longest packet in ms, if said.
-        transport: None if the section carries no credentials.
-        extra: Further attributes' texts, written at the end.
-    """
-
-    kind: str
-    mid: str
-    port: int = 9
-    direction: str = SENDRECV
-    codecs: list[Codec] = field(default_factory=list)
-    extensions: dict[int, str] = field(default_factory=dict)
-    msid: str = ""
-    ssrcs: dict[int, str] = field(default_factory=dict)
-    ssrc_groups: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
-    rids: list[tuple[str, str]] = field(default_factory=list)
-    simulcast: str = ""
-    maxptime: int | None = None
-    transport: TransportDescription | None = None
-    rtcp_mux: bool = True
-    rtcp_rsize: bool = True
-    address: str = "0.0.0.0"
-    protocol: str = "UDP/TLS/RTP/SAVPF"
-    payload_types: str = ""
-    extra: list[str] = field(default_factory=list)
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether nothing will flow under this mid any more."""
-        return self.port == 0
-
-    @property
-    def rtx(self) -> dict[int, int]:
-        """The payload types that are repeated, by the payload type that repeats them."""
-        known = {codec.payload_type for codec in self.codecs}
-        found = dict[int, int]()
-        for codec in self.codecs:
-            repeated = codec.parameter("apt") if codec.is_retransmission else None
-            if repeated is not None and repeated.isdecimal() and int(repeated) in known:
-                found[codec.payload_type] = int(repeated)
-        return found
-
-    def extension(self, uri: str) -> int | None:
-        """The id of a header extension, or None."""
-        return next((number for number, known in self.extensions.items() if known == uri), None)
-
-    def layers(self, way: str) -> list[str]:
-        """Names of the simulcast layers that its writer will "send" or "recv", paused ones included, in order."""
-        declared = [name for name, direction in self.rids if direction == way]
-        ways = self.simulcast.split()
-        for index in range(0, len(ways) - 1, 2):
-            if ways[index] == way:
-                listed = [name.split(",")[0].lstrip("~") for name in ways[index + 1].split(";")]
-                return [name for name in listed if name in declared] if declared else listed
-        return declared
-
-    def lines(self) -> Iterator[str]:
-        """The section's lines, without line ends."""
-        numbers = " ".join(str(codec.payload_type) for codec in self.codecs) or self.payload_types or "0"
-        yield f"m={self.kind} {self.port} {self.protocol} {numbers}"
-        family = "IP6" if ":" in self.address else "IP4"
-        yield f"c=IN {family} {self.address}"
-        if self.is_stopped:
-            if self.mid:
-                yield f"a=mid:{self.mid}"
-            yield f"a={INACTIVE}"
-            return
-        yield f"a=rtcp:{self.port} IN {family} {self.address}"
-        yield from self._transport_lines()
-        if self.mid:
-            yield f"a=mid:{self.mid}"
-        for number, uri in self.extensions.items():
-            yield f"a=extmap:{number} {uri}"
-        yield f"a={self.direction}"
-        if self.msid:
-            yield f"a=msid:{self.msid}"
-        if self.rtcp_mux:
-            yield "a=rtcp-mux"
-        if self.rtcp_rsize:
-            yield "a=rtcp-rsize"
-        for codec in self.codecs:
-            yield from _codec_lines(codec)
-        yield from self._source_lines()
-
-    def _transport_lines(self) -> Iterator[str]:
-        if self.transport is None:
-            return
-        for candidate in self.transport.candidates:
-            yield f"a={candidate}"
-        yield f"a=ice-ufrag:{self.transport.ufrag}"
-        yield f"a=ice-pwd:{self.transport.pwd}"
-        yield f"a=fingerprint:{self.transport.fingerprint}"
-        yield f"a=setup:{self.transport.setup}"
-
-    def _source_lines(self) -> Iterator[str]:
-        if self.maxptime is not None:
-            yield f"a=maxptime:{self.maxptime}"
-        for semantics, members in self.ssrc_groups:
-            yield f"a=ssrc-group:{semantics} {' '.join(map(str, members))}"
-        for ssrc, cname in self.ssrcs.items():
-            yield f"a=ssrc:{ssrc} cname:{cname}"
-        for name, way in self.rids:
-            yield f"a=rid:{name} {way}"
-        if self.simulcast:
-            yield f"a=simulcast:{self.simulcast}"
-        for attribute in self.extra:
-            yield f"a={attribute}"
 
 
 @dataclass(slots=True)
@@ -308,21 +110,6 @@ class SessionDescription:
         for section in self.sections:
             lines += section.lines()
         return "\r\n".join(lines) + "\r\n"
-
-
-def _codec_lines(codec: Codec) -> Iterator[str]:
-    channels = f"/{codec.channels}" if codec.channels != 1 else ""
-    yield f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate}{channels}"
-    for feedback in codec.feedback:
-        yield f"a=rtcp-fb:{codec.payload_type} {feedback}"
-    if codec.parameters:
-        yield f"a=fmtp:{codec.payload_type} {codec.parameters}"
-
-
-def _number(text: str, what: str, limit: int = 0xFFFFFFFF) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 10 or int(text) > limit:
-        raise DecodeError(f"bad number in {what}: {text[:40]!r}")
-    return int(text)
 
 
 @dataclass(slots=True)
@@ -404,14 +191,14 @@ class _Reader:
         parts = value.split()
         if len(parts) < 3 or len(self._parts) >= MAX_SECTIONS:
             raise DecodeError(f"bad media section: {value[:60]!r}")
-        port = _number(parts[1].split("/")[0], "media port", 65535)
+        port = number_of(parts[1].split("/")[0], "media port", 65535)
         section = MediaSection(
             parts[0], "", port, self._direction, protocol=parts[2], payload_types=" ".join(parts[3:])
         )
         section.rtcp_mux = section.rtcp_rsize = False
         codecs = _Codecs()
         if parts[0] in ("audio", "video"):
-            numbers = dict.fromkeys(_number(text, "payload types", 127) for text in parts[3:])
+            numbers = dict.fromkeys(number_of(text, "payload types", 127) for text in parts[3:])
             if len(numbers) > MAX_CODECS:
                 raise DecodeError("too many payload types")
             codecs.order = list(numbers)
@@ -462,21 +249,21 @@ def _add_rtpmap(codecs: _Codecs, value: str) -> None:
     number, _, encoding = value.partition(" ")
     name, _, rest = encoding.strip().partition("/")
     rate, _, channels = rest.partition("/")
-    codecs.maps[_number(number, "rtpmap", 127)] = (
+    codecs.maps[number_of(number, "rtpmap", 127)] = (
         name,
-        _number(rate, "clock rate"),
-        _number(channels, "channels", 255) if channels else 1,
+        number_of(rate, "clock rate"),
+        number_of(channels, "channels", 255) if channels else 1,
     )
 
 
 def _add_fmtp(codecs: _Codecs, value: str) -> None:
     number, _, parameters = value.partition(" ")
-    codecs.parameters[_number(number, "fmtp", 127)] = parameters.strip()
+    codecs.parameters[number_of(number, "fmtp", 127)] = parameters.strip()
 
 
 def _add_feedback(codecs: _Codecs, value: str) -> None:
     number, _, feedback = value.partition(" ")
-    key = -1 if number == "*" else _number(number, "rtcp-fb", 127)
+    key = -1 if number == "*" else number_of(number, "rtcp-fb", 127)
     codecs.feedback.setdefault(key, []).append(feedback.strip())
 
 
@@ -486,7 +273,7 @@ def _set_mid(section: MediaSection, value: str) -> None:
 
 def _add_extension(section: MediaSection, value: str) -> None:
     number, _, uri = value.partition(" ")
-    section.extensions.setdefault(_number(number.split("/")[0], "extmap", 4095), uri.strip().split(" ")[0])
+    section.extensions.setdefault(number_of(number.split("/")[0], "extmap", 4095), uri.strip().split(" ")[0])
 
 
 def _set_msid(section: MediaSection, value: str) -> None:
@@ -496,7 +283,7 @@ def _set_msid(section: MediaSection, value: str) -> None:
 def _add_ssrc(section: MediaSection, value: str) -> None:
     number, _, attribute = value.partition(" ")
     name, _, content = attribute.strip().partition(":")
-    ssrc = _number(number, "ssrc")
+    ssrc = number_of(number, "ssrc")
     if name == "cname":
         section.ssrcs[ssrc] = content
     else:
@@ -507,7 +294,7 @@ def _add_ssrc(section: MediaSection, value: str) -> None:
 
 def _add_ssrc_group(section: MediaSection, value: str) -> None:
     semantics, *members = value.split()
-    group = (semantics, tuple(_number(member, "ssrc-group") for member in members))
+    group = (semantics, tuple(number_of(member, "ssrc-group") for member in members))
     if group not in section.ssrc_groups:
         section.ssrc_groups.append(group)
 
@@ -523,7 +310,7 @@ def _set_simulcast(section: MediaSection, value: str) -> None:
 
 
 def _set_maxptime(section: MediaSection, value: str) -> None:
-    section.maxptime = _number(value, "maxptime", 10_000)
+    section.maxptime = number_of(value, "maxptime", 10_000)
 
 
 def _set_bundle_only(section: MediaSection, _: str) -> None:
