@@ -11,6 +11,7 @@ import typer
 
 import chime_media
 import chime_messaging
+from chime_media.observers import MEDIA_SESSION
 from chime_messaging import MessagingSession, MessagingSessionConfiguration
 from chime_messaging.cli.app import app
 from chime_messaging.errors import ChimeError
@@ -57,6 +58,12 @@ def test_every_setting_and_every_method_of_the_official_session_is_mapped() -> N
         assert f"`session.{name}" in text
     for event in ("DidStartConnecting", "DidStart()", "DidReceiveMessage", "DidStop"):
         assert f"`messagingSession{event}" in text
+
+
+def test_every_official_observer_method_is_mapped() -> None:
+    text = OFFICIAL_NAMES.read_text()
+    for name in MEDIA_SESSION.names:
+        assert name.startswith("on_") or f"Observer.{name}`" in text, name
 
 
 def test_every_command_has_its_place_on_the_page() -> None:

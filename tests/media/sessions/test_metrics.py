@@ -9,12 +9,12 @@ import pytest
 
 from chime_media.devices.audio_sources import Tone
 from chime_media.devices.video_sources import TestCard
-from chime_media.events import Metrics, MetricsReceived, VideoSendHealthChanged, VideoTileUpdated
+from chime_media.events import MediaConnected, Metrics, MetricsReceived, VideoSendHealthChanged, VideoTileUpdated
 from chime_media.protocol.subscribing import Wish
 from chime_media.sessions.meeting_session import MeetingSession
 from chime_media.sessions.metrics import MeetingMetrics
 from chime_messaging.events import Event
-from chime_messaging.meeting_events import MeetingSessionStatusCode
+from chime_messaging.meeting_events import MeetingReconnectScheduled, MeetingSessionStatusCode
 from tests.media.sessions.attendees import attendee
 from tests.messaging.server.attendee_client import Meeting
 
@@ -57,6 +57,25 @@ async def test_a_connection_over_which_no_media_comes_is_known_to_live_by_its_ch
         while not peer.transport.counters.stun_received:
             await alice.wait_for(MetricsReceived, timeout=5)
         assert peer.transport.counters.stun_sent >= peer.transport.counters.stun_received
+
+
+async def test_a_connection_that_brings_nothing_for_25_seconds_is_made_anew(meeting: Meeting) -> None:
+    async with await attendee(meeting, "alice") as alice:
+        for _ in range(3):
+            await alice.wait_for(MetricsReceived, timeout=5)
+
+        def pass_by() -> None:
+            # On the media thread, so that nothing arrives in between.
+            for second in range(30):
+                assert alice.engine.on_second is not None
+                alice.engine.on_second(1e6 + second)
+
+        async with alice.events(MeetingReconnectScheduled, MediaConnected) as told, asyncio.timeout(10):
+            alice.video.post(pass_by)
+            lost = await anext(told)
+            assert isinstance(lost, MeetingReconnectScheduled)
+            assert lost.status is MeetingSessionStatusCode.CONNECTION_HEALTH_RECONNECT
+            assert await anext(told) == MediaConnected(reconnected=True)
 
 
 class Counters:
