@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chime_media.events import (
         ActiveSpeakersChanged,
         ActiveSpeakerScores,
+        AudioInputEnded,
         AudioSendingFailed,
         AudioSendingRecovered,
         ConnectionBecameGood,
@@ -69,7 +70,8 @@ if TYPE_CHECKING:
     from chime_media.sessions.metrics import MeetingMetrics
     from chime_media.sessions.realtime import MeetingRealtime
     from chime_media.sessions.recording import MeetingRecorder
-    from chime_media.sessions.video import MeetingVideo, VideoTile
+    from chime_media.sessions.video import MeetingVideo
+    from chime_media.sessions.video_tile import VideoTile
 
 __all__ = [
     "ActiveSpeakerPolicy",
@@ -80,6 +82,7 @@ __all__ = [
     "AudioBuffer",
     "AudioFile",
     "AudioFormat",
+    "AudioInputEnded",
     "AudioQueue",
     "AudioSendingFailed",
     "AudioSendingRecovered",
@@ -155,6 +158,7 @@ _HOMES = {
     "AudioBuffer": "devices.audio_sinks",
     "AudioFile": "devices.media_file",
     "AudioFormat": "rtc.audio_sender",
+    "AudioInputEnded": "events",
     "AudioQueue": "devices.audio_sources",
     "AudioSendingFailed": "events",
     "AudioSendingRecovered": "events",
@@ -211,7 +215,7 @@ _HOMES = {
     "VideoSendBandwidthChanged": "events",
     "VideoSendHealthChanged": "events",
     "VideoSendUnavailable": "events",
-    "VideoTile": "sessions.video",
+    "VideoTile": "sessions.video_tile",
     "VideoTileRemoved": "events",
     "VideoTileState": "events",
     "VideoTileUpdated": "events",

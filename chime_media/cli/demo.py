@@ -27,7 +27,7 @@ from chime_media.server.local_server import LocalMeetingServer
 from chime_media.sessions.content_share import ContentShare
 from chime_media.sessions.meeting_session import MeetingSession
 from chime_media.sessions.recording import MeetingRecorder
-from chime_media.sessions.video import VideoTile
+from chime_media.sessions.video_tile import VideoTile
 from chime_messaging.cli.interrupts import until_interrupted
 from chime_messaging.errors import ChimeError, ConfigurationError
 from chime_messaging.events import Event

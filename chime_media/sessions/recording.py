@@ -23,7 +23,7 @@ from chime_media.devices.sources import Samples
 from chime_media.events import ActiveSpeakersChanged, VideoTileRemoved, VideoTileUpdated
 from chime_media.rtc.video_frame import VideoFrame
 from chime_media.sessions.meeting_session import MeetingSession
-from chime_media.sessions.video import VideoTile
+from chime_media.sessions.video_tile import VideoTile
 from chime_messaging.errors import ChimeError, ConfigurationError, UsageError
 
 _MOST_FRAMES = 60

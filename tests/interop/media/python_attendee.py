@@ -14,7 +14,7 @@ from anyio.from_thread import BlockingPortal
 from chime_media.devices.audio_sources import Tone
 from chime_media.devices.video_sources import TestCard
 from chime_media.sessions.meeting_session import MeetingSession
-from chime_media.sessions.video import VideoTile
+from chime_media.sessions.video_tile import VideoTile
 from chime_messaging.events import Event
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 from tests.interop.media.meeting_page import AUDIBLE, LEAK, PATIENCE, Heard, Seen

@@ -8,7 +8,7 @@ from typing import Any
 
 from chime_media.server.local_server import LocalMeetingServer
 from chime_media.sessions.meeting_session import MeetingSession
-from chime_media.sessions.video import VideoTile
+from chime_media.sessions.video_tile import VideoTile
 from chime_messaging.events import Event
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration

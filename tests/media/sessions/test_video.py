@@ -18,7 +18,7 @@ from chime_media.events import (
     VideoTileUpdated,
 )
 from chime_media.rtc.video_frame import VideoFrame
-from chime_media.sessions.video import VideoTile
+from chime_media.sessions.video_tile import VideoTile
 from chime_messaging.errors import UsageError
 from tests.media.sessions.meeting import Meeting, tile_of, until
 
