@@ -118,6 +118,13 @@ class LocalVideoStarted(Event, frozen=True):
     """Pictures of the source of the own video go out from now on."""
 
 
+class AudioInputEnded(Event, frozen=True):
+    """The source of `start_input` came to its end, or failed; silence is sent from then on."""
+
+    problem: Exception | None = None
+    """None if it came to its end as it should."""
+
+
 class LocalVideoEnded(Event, frozen=True):
     """The source of the own video came to its end, or failed; nothing is sent any more."""
 

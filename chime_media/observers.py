@@ -189,6 +189,9 @@ class MediaSessionObserver(MeetingSessionObserver):
     def on_local_video_started(self, event: events.LocalVideoStarted) -> object:
         """Pictures of the own video go out."""
 
+    def on_audio_input_ended(self, event: events.AudioInputEnded) -> object:
+        """What was said by `start_input` ended."""
+
     def on_local_video_ended(self, event: events.LocalVideoEnded) -> object:
         """The source of the own video ended."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 
 from chime_media.rtc.certificate import Certificate, Fingerprint
 from chime_media.rtc.dtls import DtlsSession, DtlsState, Setup
@@ -13,7 +14,7 @@ from chime_media.rtc.transport import MediaReceiver, TransportCounters
 log = logging.getLogger(__name__)
 
 
-class SecureTransport:
+class SecureTransport(ABC):
     """A `MediaTransport` without its path. A subclass says how a datagram is sent and hands in those that come.
 
     Args:
@@ -86,13 +87,13 @@ class SecureTransport:
             self._transmit_all(self._dtls.close())
         self._end("closed")
 
+    @abstractmethod
     def _transmit(self, datagram: bytes) -> bool:
         """Send a datagram on the path; False if it could not be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _release(self) -> None:
         """Give up the path. Called once, when it is over."""
-        raise NotImplementedError
 
     def _start_dtls(self, certificate: Certificate, remote: Fingerprint, setup: Setup) -> None:
         self._dtls = DtlsSession(certificate, remote, setup)

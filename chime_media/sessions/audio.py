@@ -10,7 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from chime_media.devices.sources import AudioSource, Samples, SourceEnded
+from chime_media.events import AudioInputEnded
 from chime_messaging.errors import SessionClosedError, UsageError
+from chime_messaging.events import Event
 
 if TYPE_CHECKING:
     from chime_media.devices.audio_sinks import AudioSink
@@ -29,10 +31,12 @@ class MeetingAudio:
 
     Args:
         signaling: The session's.
+        emit: Tells an event.
     """
 
-    def __init__(self, signaling: ThreadedSignaling) -> None:
+    def __init__(self, signaling: ThreadedSignaling, emit: Callable[[Event], object]) -> None:
         self._signaling = signaling
+        self._emit = emit
         self._engine = signaling.engine
         self._engine.sender.on_source_error = self._source_ended
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -44,8 +48,6 @@ class MeetingAudio:
         self._streams: list[AudioFrames] = []
         self._sinks: dict[int, tuple[AudioSink, Listener]] = {}
         self._is_over = False
-        self.on_input_ended: Callable[[AudioSource, Exception | None], object] | None = None
-        """Called when the input came to its end, with what went wrong if something did."""
 
     # Saying
 
@@ -79,7 +81,10 @@ class MeetingAudio:
             source.close()
 
     def start_input(self, source: AudioSource | Path | str) -> None:
-        """Say from now on what a source gives; one that was used before is closed. Official name: startAudioInput."""
+        """Say from now on what a source gives; one that was used before is closed. Official name: startAudioInput.
+
+        At its end `AudioInputEnded` is told.
+        """
         before, self._input = self._input, _opened(source)
         self._loop = _running_loop() or self._loop
         self._choose_source()
@@ -227,9 +232,8 @@ class MeetingAudio:
                 playing[1].set_exception(error if isinstance(error, SourceEnded) else SourceEnded(problem))
         elif source is self._input:
             self._input.close()
-            ended, self._input = self._input, None
-            if self.on_input_ended is not None:
-                self.on_input_ended(ended, problem)
+            self._input = None
+            self._emit(AudioInputEnded(problem))
 
 
 class AudioFrames:

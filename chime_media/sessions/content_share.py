@@ -21,6 +21,7 @@ from typing import ClassVar, Self
 from chime_media.devices.media_file import Clip
 from chime_media.devices.sources import AudioSource, Samples, VideoSource
 from chime_media.events import (
+    AudioInputEnded,
     ContentSharePaused,
     ContentShareStarted,
     ContentShareStopped,
@@ -197,8 +198,14 @@ class ContentShare:
     async def _present(
         self, content: ContentSession, pictures: VideoSource | None, sound: _Pausable | None, max_bitrate_kbps: int
     ) -> None:
-        content.audio.on_input_ended = self._sound_ended if pictures is None else None
-        if pictures is not None:
+        if pictures is None:
+
+            @content.on(AudioInputEnded)
+            def sound_ended(event: AudioInputEnded) -> None:
+                self._problem = event.problem
+                self._finish.set()
+
+        else:
 
             @content.on(LocalVideoEnded)
             def ended(event: LocalVideoEnded) -> None:
@@ -241,11 +248,6 @@ class ContentShare:
             error = wait.result()
             if isinstance(error, Exception) and self._problem is None:
                 self._problem = error
-
-    def _sound_ended(self, source: AudioSource, problem: Exception | None) -> None:
-        del source
-        self._problem = problem
-        self._finish.set()
 
 
 class _Pausable:

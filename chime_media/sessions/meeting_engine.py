@@ -9,8 +9,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,7 @@ from chime_media.rtc.audio_sender import AudioFormat, AudioSender
 from chime_media.rtc.ice import ClientTransport
 from chime_media.rtc.media_thread import MediaThread
 from chime_media.rtc.peer import Peer
+from chime_media.sessions.media_link import EventOutlet, MediaLink
 from chime_media.wire.sdp import TransportDescription
 from chime_messaging.errors import ChimeError, ConnectTimeoutError, SessionNotEstablishedError
 from chime_messaging.events import Event
@@ -41,7 +42,6 @@ from chime_messaging.meeting_events import (
     SignalFrameReceived,
     VideoSource,
 )
-from chime_messaging.observers.hub import EventHub
 from chime_messaging.protocol.signal_frames import MEDIA_CLIENT
 from chime_messaging.protocol.signaling import SignalingClientProtocol
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
@@ -55,22 +55,11 @@ CONSENT_TIMEOUT = 15.0
 """Seconds after which a path that no longer answers counts as lost."""
 LOSS_GRACE = 0.5
 """Seconds from the end of media until the session connects anew, if signalling does not say why media ended."""
+RELEASE_TIMEOUT = 2.0
+"""Seconds that the end of a session waits for relays to free its addresses."""
 SECOND = 1.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class _Link:
-    """Media of one signalling connection."""
-
-    ack: JoinAckReceived
-    joined: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    acks: asyncio.Queue[SignalFrame] = field(default_factory=asyncio.Queue)
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    peer: Peer | None = None
-    subscribing: Subscribing | None = None
 
 
 class MeetingEngine:
@@ -117,9 +106,10 @@ class MeetingEngine:
         self._thread: MediaThread | None = None
         self._signaling: SignalingSession | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._releasing: set[asyncio.Task[None]] = set()
         self._is_to_stop = False
         self._tasks: TaskGroup | None = None
-        self._link: _Link | None = None
+        self._link: MediaLink | None = None
         self._peer: Peer | None = None
         self._wish = Wish()
         self._streams: frozenset[int] = frozenset()
@@ -153,7 +143,7 @@ class MeetingEngine:
             self.configuration,
             self._inspect,
             self._work,
-            _Outlet(self.tell),
+            EventOutlet(self.tell),
             connector=self._connector,
             rng=self._rng,
             clock=self._clock,
@@ -161,7 +151,7 @@ class MeetingEngine:
         )
 
     async def run(self) -> None:
-        """Run the session until it is over. Never raises what happened to it: the terminal event tells."""
+        """Run the session until it is over and its addresses are free; the terminal event tells what happened to it."""
         signaling = self.signaling
         if self._is_to_stop:
             return
@@ -172,6 +162,8 @@ class MeetingEngine:
             return
         await signaling.life.wait_over()
         await signaling.life.exit(None, None, None)
+        if self._releasing:
+            await asyncio.wait(self._releasing, timeout=RELEASE_TIMEOUT)
 
     def answer(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
         """Let the application's loop call something soon, together with what else there is to tell it."""
@@ -248,7 +240,7 @@ class MeetingEngine:
     def _end(self) -> None:
         self._unlink()
         if self._peer is not None:
-            self._peer.close()
+            self._close(self._peer)
             self._peer = None
         self.sender.detach()
         self.receiver.close()
@@ -279,7 +271,7 @@ class MeetingEngine:
             elif isinstance(event, JoinAckReceived):
                 self._unlink()
                 if self._tasks is not None:
-                    self._link = link = _Link(event)
+                    self._link = link = MediaLink(event)
                     self._tasks.start_soon(self._connect, link)
             elif isinstance(event, MeetingReconnectScheduled | MeetingSessionStopped):
                 self._unlink()
@@ -294,9 +286,16 @@ class MeetingEngine:
             return
         link.scope.cancel()
         if link.peer is not None and link.peer is not self._peer:
-            link.peer.close()
+            self._close(link.peer)
 
-    async def _connect(self, link: _Link) -> None:
+    def _close(self, peer: Peer) -> None:
+        """End a connection for media; the end of the session waits until its addresses are free."""
+        peer.close()
+        task = asyncio.get_running_loop().create_task(peer.transport.aclose())
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def _connect(self, link: MediaLink) -> None:
         with link.scope:
             try:
                 await self._establish(link)
@@ -312,12 +311,12 @@ class MeetingEngine:
                 log.exception("media failed")
                 self._failed(link, error)
 
-    def _failed(self, link: _Link, error: Exception) -> None:
+    def _failed(self, link: MediaLink, error: Exception) -> None:
         if self._link is link:
             log.warning("Attendee %s: no media: %s", self.configuration.credentials.attendee_id, error)
             self.break_off(MeetingSessionStatusCode.TASK_FAILED, f"no media: {error}")
 
-    async def _establish(self, link: _Link) -> None:
+    async def _establish(self, link: MediaLink) -> None:
         """Make a connection for media, and let it take the place of the one before."""
         async with asyncio.timeout(CONNECT_TIMEOUT):
             transport = await ClientTransport.gather(
@@ -342,14 +341,14 @@ class MeetingEngine:
         before, self._peer = self._peer, peer
         peer.begin()
         if before is not None:
-            before.close()
+            self._close(before)
         self.signaling.settle()
         reconnected, self._was_connected = self._was_connected, True
         self.reconnects += reconnected
         self.tell([MediaConnected(reconnected=reconnected)])
         self._settled(link, peer)
 
-    async def _keep_up(self, link: _Link) -> None:
+    async def _keep_up(self, link: MediaLink) -> None:
         """Ask for what is wanted, whenever that changes."""
         subscribing, peer = link.subscribing, link.peer
         assert subscribing is not None
@@ -363,7 +362,7 @@ class MeetingEngine:
             if not link.changed.is_set():
                 await link.changed.wait()
 
-    async def _subscribe(self, link: _Link, subscribing: Subscribing, peer: Peer) -> TransportDescription | None:
+    async def _subscribe(self, link: MediaLink, subscribing: Subscribing, peer: Peer) -> TransportDescription | None:
         """Write what is to be asked for, and take the answer; None if there was nothing."""
         frame = subscribing.next_frame(self.sender.muted)
         if frame is None:
@@ -388,37 +387,21 @@ class MeetingEngine:
         receiving = {group: id_ for group, id_ in self._wish.receiving.items() if id_ in self._streams}
         return replace(self._wish, receiving=MappingProxyType(receiving))
 
-    def _settled(self, link: _Link, peer: Peer) -> None:
+    def _settled(self, link: MediaLink, peer: Peer) -> None:
         if self.on_settled is not None and link.subscribing is not None:
             self.on_settled(peer, link.subscribing)
 
     def _peer_closed(self, peer: Peer, reason: str) -> None:
         link = self._link
+        self._close(peer)
         if peer is self._peer:
             self._peer = None
             self.sender.detach()
             if link is not None and link.peer is peer:
                 self._spawn(self._media_lost(link, reason))
 
-    async def _media_lost(self, link: _Link, reason: str) -> None:
+    async def _media_lost(self, link: MediaLink, reason: str) -> None:
         # A service that ends the session says so, but its media may end first.
         await asyncio.sleep(LOSS_GRACE)
         if self._link is link:
             self.signaling.break_off(MeetingSessionStatusCode.CONNECTION_HEALTH_RECONNECT, f"media was lost: {reason}")
-
-
-class _Outlet(EventHub):
-    """Where the signalling tells its events: the application's hub is on another thread and is never waited for."""
-
-    def __init__(self, tell: Callable[[list[Event]], None]) -> None:
-        super().__init__()
-        self._tell_application = tell
-
-    def emit_all(self, events: Sequence[Event]) -> None:
-        """Hand events on."""
-        if events:
-            self._tell_application(list(events))
-
-    def emit(self, event: Event) -> None:
-        """Hand an event on."""
-        self._tell_application([event])

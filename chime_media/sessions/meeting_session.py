@@ -61,7 +61,7 @@ class MeetingSession(DataMessageSession):
     ) -> None:
         self._audio_format = audio_format or AudioFormat()
         super().__init__(configuration, connector=connector, rng=rng, clock=clock)
-        self.audio = MeetingAudio(self._signaling)
+        self.audio = MeetingAudio(self._signaling, self.hub.emit)
         """What is said and heard."""
         credentials = configuration.credentials
         self.video = MeetingVideo(

@@ -33,10 +33,11 @@ import psutil
 
 from measure import cpu_seconds, rss  # isort: skip
 from janus import JanusSession, janus, own_address  # isort: skip
+from media_peer import PinnedTransport, run  # isort: skip
 
 from chime_media.protocol.audio_levels import attenuation_of
-from chime_media.rtc import dtls, srtp
-from chime_media.rtc.certificate import Certificate, Fingerprint
+from chime_media.rtc import srtp
+from chime_media.rtc.certificate import Certificate
 from chime_media.rtc.ice import ClientTransport
 from chime_media.rtc.opus import OpusDecoder, OpusEncoder, Samples
 from chime_media.wire import rtcp, rtp
@@ -92,16 +93,6 @@ def offer(transport: ClientTransport, ssrc: int) -> str:
 
 def _named(fingerprint: str) -> str:
     return fingerprint if fingerprint.startswith("sha-256") else f"sha-256 {fingerprint}"
-
-
-class PinnedTransport(ClientTransport):
-    """The attendee's transport with one SRTP profile, so that both servers encrypt alike."""
-
-    profile = srtp.AES128_CM_SHA1_80
-
-    def _start_dtls(self, certificate: Certificate, remote: Fingerprint, setup: dtls.Setup) -> None:
-        self._dtls = dtls.DtlsSession(certificate, remote, setup, [self.profile])
-        self._handshake(self._dtls, self._dtls.start(self._loop.time()))
 
 
 class Attendee:
@@ -435,14 +426,6 @@ SERVERS: tuple[tuple[str, Callable[[], AbstractAsyncContextManager[Signalling]]]
     ("janus", peer),
     ("ours", ours),
 )
-
-
-def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Run on the same kind of loop for either server."""
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work())
 
 
 async def _measure(server: Any, work: Callable[[Signalling], Coroutine[Any, Any, Any]]) -> Any:

@@ -23,7 +23,7 @@ import statistics
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -32,11 +32,12 @@ import psutil
 
 from measure import cpu_seconds, rss  # isort: skip
 from janus import JanusSession, janus, own_address  # isort: skip
+from media_peer import PinnedTransport, run  # isort: skip
 
 from chime_media.protocol.receive_statistics import ReceiveStatistics
 from chime_media.protocol.video_format import VideoFormat
-from chime_media.rtc import dtls, srtp
-from chime_media.rtc.certificate import Certificate, Fingerprint
+from chime_media.rtc import srtp
+from chime_media.rtc.certificate import Certificate
 from chime_media.rtc.ice import ClientTransport
 from chime_media.wire import rtcp
 from chime_media.wire.sdp import SessionDescription, TransportDescription
@@ -56,16 +57,6 @@ _SENT_AT = struct.Struct("!d")
 
 
 # The generator
-
-
-class PinnedTransport(ClientTransport):
-    """The attendee's transport with one SRTP profile, so that both servers encrypt alike."""
-
-    profile = srtp.AES128_CM_SHA1_80
-
-    def _start_dtls(self, certificate: Certificate, remote: Fingerprint, setup: dtls.Setup) -> None:
-        self._dtls = dtls.DtlsSession(certificate, remote, setup, [self.profile])
-        self._handshake(self._dtls, self._dtls.start(self._loop.time()))
 
 
 class CountingTransport(PinnedTransport):
@@ -376,13 +367,6 @@ async def load(server: Server, watchers: int, pps: int, seconds: float) -> dict[
         "generator": 100 * own / wall,
         "skipped": publisher.skipped,
     }
-
-
-def run(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work())
 
 
 async def _measure(server: Any, watchers: int, pps: int, seconds: float) -> dict[str, float]:

@@ -96,5 +96,5 @@ async def test_a_closed_socket_says_so_and_takes_and_sends_nothing(sender: socke
 
 
 async def test_an_address_of_another_machine_cannot_be_used() -> None:
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="assign"):
         DatagramSocket.bound("192.0.2.1", Protocol())
