@@ -190,10 +190,7 @@ class JitterBuffer:
         self._packets[at] = _Packet(sequence_number, payload, samples, arrival)
         self._paused = False
         if len(self._packets) > _CAPACITY:
-            del self._packets[min(self._packets)]
-            self.statistics.overflowed += 1
-            if self._next is not None and self._next < min(self._packets):
-                self._go_on_at(min(self._packets))
+            self._drop_oldest()
         return True
 
     def pause(self) -> None:
@@ -292,6 +289,13 @@ class JitterBuffer:
         self._next = at
         self._borrowed = 0
         self._concealed_in_a_row = 0
+
+    def _drop_oldest(self) -> None:
+        del self._packets[min(self._packets)]
+        self.statistics.overflowed += 1
+        oldest = min(self._packets)
+        if self._next is not None and self._next < oldest:
+            self._go_on_at(oldest)
 
     def _skipped(self, following: int) -> bool:
         """Whether the sender itself left out what is missing, as with discontinuous transmission."""
