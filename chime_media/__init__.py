@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from chime_media.policies.video_priority import Degradation, TargetSize, VideoPreference, VideoPriorityBased
     from chime_media.rtc.audio_sender import AudioFormat
     from chime_media.sessions.audio import MeetingAudio
+    from chime_media.sessions.chime_session import ChimeSession
     from chime_media.sessions.content_share import ContentShare
     from chime_media.sessions.meeting_session import MeetingSession
     from chime_media.sessions.metrics import MeetingMetrics
@@ -86,6 +87,7 @@ __all__ = [
     "AudioQueue",
     "AudioSendingFailed",
     "AudioSendingRecovered",
+    "ChimeSession",
     "Clip",
     "ConnectionBecameGood",
     "ConnectionBecamePoor",
@@ -162,6 +164,7 @@ _HOMES = {
     "AudioQueue": "devices.audio_sources",
     "AudioSendingFailed": "events",
     "AudioSendingRecovered": "events",
+    "ChimeSession": "sessions.chime_session",
     "Clip": "devices.media_file",
     "ConnectionBecameGood": "events",
     "ConnectionBecamePoor": "events",

@@ -8,8 +8,9 @@ from typing import Any
 from chime_media import events
 from chime_messaging import meeting_events
 from chime_messaging.meeting_events import MeetingSessionStatusCode
+from chime_messaging.observers import meeting_observer
 from chime_messaging.observers.meeting_observer import MEETING_SESSION, MeetingSessionObserver
-from chime_messaging.observers.observer import Call, Official, leaves
+from chime_messaging.observers.observer import Call, Official, Vocabulary, leaves
 
 
 class MediaSessionObserver(MeetingSessionObserver):
@@ -350,3 +351,24 @@ _PREFIXES = (
 
 MEDIA_SESSION = MEETING_SESSION.extended(MediaSessionObserver, leaves(events), {**_BROWSER, **_IOS}, _PREFIXES)
 """Names that observers of a session with media may have."""
+
+
+def _named(*beginnings: str) -> dict[str, Official]:
+    return {name: entry for name, entry in {**_BROWSER, **_IOS}.items() if name.startswith(beginnings)}
+
+
+_TILE = ("video_tile_",)
+_SPEAKER = ("active_speaker_",)
+_SOUND = ("volume_", "signal_strength_")
+_REST = tuple(name for name in {**_BROWSER, **_IOS} if not name.startswith((*_TILE, *_SPEAKER, *_SOUND)))
+
+AUDIO_VIDEO = meeting_observer.AUDIO_VIDEO.extended(MediaSessionObserver, (), _named(*_REST), ())
+"""Names of an AudioVideoObserver."""
+REALTIME = meeting_observer.REALTIME.extended(
+    MediaSessionObserver, (), _named(*_SOUND), ("volume_did_", "signal_strength_did_")
+)
+"""Names of a RealtimeObserver."""
+TILE = Vocabulary(MediaSessionObserver, (), _named(*_TILE), ("video_tile_", "videoTile"))
+"""Names of a VideoTileObserver."""
+ACTIVE_SPEAKER = Vocabulary(MediaSessionObserver, (), _named(*_SPEAKER), ("active_speaker_", "activeSpeaker"))
+"""Names of an ActiveSpeakerObserver."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from chime_messaging.errors import SessionNotEstablishedError, UsageError
 from chime_messaging.meeting_events import MeetingSessionStopped
@@ -26,8 +26,6 @@ from chime_messaging.transport.base import Connector
 
 DATA_MESSAGE_TOPIC = "chime-session"
 """Topic of `ChimeSession.send_message` unless told otherwise."""
-
-_HEARD: Mapping[str, Vocabulary] = {"audio_video": AUDIO_VIDEO, "data_message": DATA_MESSAGE, "realtime": REALTIME}
 
 
 @dataclass
@@ -46,7 +44,7 @@ class ChimeSession:
     """A meeting as one object. Use as ``async with``, or call `start` and `stop` from the same task.
 
     Media is not part of it: `audio` and `video` are None, and observers of active speakers, devices and tiles are kept
-    but there is nothing to tell them.
+    but there is nothing to tell them. `chime_media.ChimeSession` has both.
 
     Args:
         meeting: Answer of CreateMeeting.
@@ -55,6 +53,12 @@ class ChimeSession:
         connector: What opens websockets; made from the configuration by default.
         settings: Settings of `MeetingSessionConfiguration`.
     """
+
+    _heard: ClassVar[Mapping[str, Vocabulary]] = {
+        "audio_video": AUDIO_VIDEO,
+        "data_message": DATA_MESSAGE,
+        "realtime": REALTIME,
+    }
 
     def __init__(
         self,
@@ -99,12 +103,14 @@ class ChimeSession:
         return self.configuration.credentials.attendee_id
 
     @property
-    def audio(self) -> None:
+    def audio(self) -> object | None:
         """None: this session carries no media."""
+        return None
 
     @property
-    def video(self) -> None:
+    def video(self) -> object | None:
         """None: this session carries no media."""
+        return None
 
     @property
     def session(self) -> DataMessageSession:
@@ -128,9 +134,9 @@ class ChimeSession:
         """
         if self._session is not None:
             raise UsageError("the session is started")
-        self._session = session = DataMessageSession(self.configuration, connector=self._connector)
+        self._session = session = self._make_session()
         try:
-            for kind in _HEARD:
+            for kind in self._heard:
                 self._attach(kind, session.hub)
             await session.__aenter__()
         except BaseException:
@@ -223,21 +229,24 @@ class ChimeSession:
         for field in fields(self.observers):
             self._set(field.name, None)
 
+    def _make_session(self) -> DataMessageSession:
+        return DataMessageSession(self.configuration, connector=self._connector)
+
     def _set(self, kind: str, observer: object | None) -> None:
-        if observer is not None and kind in _HEARD:
+        if observer is not None and kind in self._heard:
             # Now rather than at the start: it raises for names that are none.
-            _HEARD[kind].bind(observer)
+            self._heard[kind].bind(observer)
         former = self._subscriptions.pop(kind, None)
         if former is not None:
             former.close()
         setattr(self.observers, kind, observer)
-        if self._session is not None and kind in _HEARD:
+        if self._session is not None and kind in self._heard:
             self._attach(kind, self._session.hub)
 
     def _attach(self, kind: str, hub: EventHub) -> None:
         observer = getattr(self.observers, kind)
         if observer is not None:
-            self._subscriptions[kind] = observe(hub, observer, _HEARD[kind])
+            self._subscriptions[kind] = observe(hub, observer, self._heard[kind])
 
     def _forget(self) -> None:
         self._session = None
