@@ -64,7 +64,8 @@ def test_nothing_names_the_folders_of_one_machine() -> None:
 
 
 def test_no_module_is_too_long_to_read() -> None:
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules("chime_messaging")}
+    ours = modules("chime_messaging", "chime_media")
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in ours}
     assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
 
 

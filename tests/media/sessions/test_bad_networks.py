@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from chime_media.events import MediaConnected
 from chime_media.server.local_server import LocalMeetingServer
 from chime_media.sessions.meeting_session import MeetingSession
 from chime_media.testing.impairments import Impairment, UdpProxy
+from chime_media.wire.sdp import Candidate
 from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
 from tests.media.relay import PASSWORD, TURNSERVER, USER, Relay, running_relay
@@ -130,3 +132,25 @@ async def back(session: MeetingSession) -> None:
         async for event in events:
             if event.reconnected:
                 return
+
+
+async def test_the_relayed_address_is_free_when_the_session_is_over(relay: Relay) -> None:
+    async with relayed(relay.udp) as server:
+        (configuration,) = await attendees(server, 1)
+        async with MeetingSession(configuration) as session:
+            peer = session.engine.peer
+            assert peer is not None
+            ports = [Candidate.parse(text).port for text in peer.transport.candidates]
+            assert is_bound(ports[0])
+        async with asyncio.timeout(1):  # The relay answers that it frees the address a moment before it does.
+            while is_bound(ports[0]):  # noqa: ASYNC110 - another process frees it
+                await asyncio.sleep(0)
+
+
+def is_bound(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False

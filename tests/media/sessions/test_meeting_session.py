@@ -11,7 +11,7 @@ import pytest
 
 from chime_media.devices.audio_sources import AudioQueue, OpusPackets, Tone
 from chime_media.devices.sources import Samples, SourceEnded
-from chime_media.events import MediaConnected
+from chime_media.events import AudioInputEnded, MediaConnected
 from chime_media.rtc.audio_sender import AudioFormat
 from chime_media.rtc.media_thread import MediaThread
 from chime_media.rtc.opus import OpusEncoder
@@ -250,3 +250,12 @@ async def test_the_thread_ends_with_the_last_session(meeting: Meeting) -> None:
 
 def shared_thread() -> MediaThread | None:
     return MediaThread._shared
+
+
+async def test_the_end_of_an_input_is_told(meeting: Meeting) -> None:
+    async with await attendee(meeting, "bob") as bob, bob.events(AudioInputEnded) as ended:
+        bob.audio.start_input(Tone(440, seconds=0.1))
+        async with asyncio.timeout(5):
+            event = await anext(ended)
+        assert event.problem is None
+        assert bob.audio.input is None
