@@ -24,6 +24,8 @@ CODECS: Final[tuple[CodecName, ...]] = ("VP8", "H264")
 """What this library encodes and decodes; it forwards more."""
 _LEAST_BITRATE, _MOST_BITRATE = 100_000, 6_000_000
 _LEVEL_3_1_PIXELS: Final = 3600 * 256
+_CLOCK_RATE: Final = 90_000
+_LONGEST_STEP, _USUAL_STEP = 1.0, 1 / 30
 _H264_CLOCK = Fraction(1, 30)
 
 
@@ -44,6 +46,8 @@ class VideoEncoder:
         self.codec: CodecName = codec
         self._encoder: vpx.Vp8Encoder | h264.H264Encoder = _Vp8Encoder() if codec == "VP8" else _H264Encoder()
         self._number = 0
+        self._ticks = 0
+        self._time = 0.0
         self._bitrate = 0
         self.set_bitrate(bitrate)
 
@@ -71,12 +75,20 @@ class VideoEncoder:
         picture.pict_type = PictureType.NONE
         if self.codec == "H264":
             picture.pts, picture.time_base = self._number, _H264_CLOCK
+        else:
+            picture.pts = self._later(frame.time)
         self._number += 1
         try:
             payloads, _ = self._encoder.encode(picture, force_keyframe=key_frame)
         except (FFmpegError, ValueError) as error:
             raise ConfigurationError("video", f"{frame.width}x{frame.height} as {self.codec}: {error}") from error
         return payloads
+
+    def _later(self, time: float) -> int:
+        """A time behind the one before, whatever the source's: another one begins anew, which libvpx does not take."""
+        step, self._time = time - self._time, time
+        self._ticks += max(1, round((step if 0 < step < _LONGEST_STEP else _USUAL_STEP) * _CLOCK_RATE))
+        return self._ticks
 
 
 class VideoDecoder:

@@ -90,3 +90,14 @@ def test_codecs_there_is_none_for_are_refused() -> None:
         VideoDecoder("VP9")
     with pytest.raises(ConfigurationError, match="AV1"):
         VideoEncoder("AV1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_source_that_begins_anew_is_sent_on(codec: CodecName) -> None:
+    encoder, decoder = VideoEncoder(codec), VideoDecoder(codec)
+    times, shown = [2.0, 2.1, 0.0, 0.1, 0.1, 4000.0, 0.0], []
+    for number, time in enumerate(times):
+        picture = TestCard((200, 40, 60), 320, 180).read(time)
+        frames = decoder.decode(encoder.encode(VideoFrame(picture.picture, time), key_frame=number in (0, 2, 6)), time)
+        shown += [frame.time for frame in frames]
+    assert shown == times
