@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -217,14 +218,17 @@ class VideoReceiver:
                 return
         self.counters.key_frames += frame.key_frame
         self._job = self._loop.run_in_executor(self._executor, self._decoder.decode, frame.payloads, at)
-        self._job.add_done_callback(self._decoded)
+        self._job.add_done_callback(functools.partial(self._decoded, self._decoder))
 
-    def _decoded(self, job: asyncio.Future[list[VideoFrame]]) -> None:
+    def _decoded(self, decoder: VideoDecoder, job: asyncio.Future[list[VideoFrame]]) -> None:
         self._job = None
         if job.cancelled():
             return
         problem = job.exception()
-        if problem is None:
+        if decoder is not self._decoder and (problem is None or isinstance(problem, DecodeError)):
+            # Nobody looked any more; who does now looks at what came since.
+            pass
+        elif problem is None:
             for frame in job.result():
                 self._show(frame)
         elif isinstance(problem, DecodeError):

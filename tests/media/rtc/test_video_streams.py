@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import random
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -282,3 +284,37 @@ async def test_pictures_go_on_while_packets_get_lost(loss: float) -> None:
         assert pair.sender.counters.repeated > 0
         assert len(pair.frames) > 0.8 * pair.sender.counters.frames
         assert max(later.time - earlier.time for earlier, later in pairwise(pair.frames)) < 1.0
+
+
+class HeldExecutor(ThreadPoolExecutor):
+    """Begins its first job when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.gate = threading.Event()
+        self.asked = asyncio.Event()
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.asked.set()
+        return super().submit(self._held, fn, *args, **kwargs)
+
+    def _held(self, fn: Any, *args: Any) -> Any:
+        assert self.gate.wait(10)
+        return fn(*args)
+
+
+async def test_who_begins_to_look_is_not_shown_what_was_decoded_for_another() -> None:
+    async with Pair() as pair:
+        with HeldExecutor() as executor:
+            pair.receiver._executor = executor
+            pair.look()
+            pair.sender.start(TestCard(RED, 160, 96, 30), ignore)
+            async with asyncio.timeout(10):
+                await executor.asked.wait()
+            pair.receiver.unbind()
+            pair.sender.start(TestCard(BLUE, 160, 96, 30), ignore)
+            pair.frames.clear()
+            pair.look()
+            executor.gate.set()
+            await pair.until(lambda: len(pair.frames) >= 3)
+            assert all(colour(frame) == pytest.approx(BLUE, abs=6) for frame in pair.frames)
