@@ -166,10 +166,6 @@ class OpusEncoder:
         """Whether the next packets stand for themselves, for listeners who come in midway, or lean on those before."""
         self._control(_SET_PREDICTION_DISABLED, int(independent))
 
-    def reset(self) -> None:
-        """Forget what was encoded, so that the next packet stands for itself."""
-        self._control(_RESET_STATE)
-
     def continue_from(self, other: OpusEncoder) -> None:
         """Take over the state of another encoder of as many channels: a decoder can then follow either."""
         if other._size != self._size:
