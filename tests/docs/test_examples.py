@@ -33,7 +33,7 @@ WITHOUT_ARGUMENTS = {
         "pizzas: 5000",
     ],
     "meeting_bot.py": ["Alice is here", "Bot is here", "said it", "Alice speaks"],
-    "meeting_recorder.py": ["attendees seen: 2", "at least 3 seconds: True", "pictures: True"],
+    "meeting_recorder.py": ["attendees seen: 2", "about 3 seconds: True", "pictures: True"],
     "virtual_time.py": ["back after 60 minutes"],
     "outage.py": [
         "message: before the outage",
