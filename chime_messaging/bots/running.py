@@ -1,0 +1,58 @@
+"""Bots as a program: several in one process, ended by Ctrl-C or SIGTERM in good order."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+
+import anyio
+
+from chime_messaging.bots.bot import Bot
+from chime_messaging.sessions.wakeup import signals_wake_the_loop
+
+
+def run(*bots: Bot, backend: str = "asyncio") -> None:
+    """Run bots until Ctrl-C or SIGTERM. Each must say who it is: ``Bot(user_arn)``.
+
+    Args:
+        *bots: What to run, side by side.
+        backend: ``asyncio`` or ``trio``.
+
+    Raises:
+        ChimeError: why one of them could not go on; the others are stopped.
+    """
+    anyio.run(run_bots, bots, backend=backend)
+
+
+async def run_bots(bots: Sequence[Bot]) -> None:
+    """Run bots until SIGINT or SIGTERM, or until one of them fails; then stop all. See `run`."""
+    failures: list[Exception] = []
+
+    async def run_one(bot: Bot) -> None:
+        try:
+            await bot.run()
+        except Exception as exc:
+            failures.append(exc)
+            for other in bots:
+                other.stop()
+
+    async with signals_wake_the_loop(), anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as running:
+            tasks.start_soon(_stop_at_signal, bots, running.cancel_scope)
+            for bot in bots:
+                running.start_soon(run_one, bot)
+        tasks.cancel_scope.cancel()
+    if failures:
+        raise failures[0]
+
+
+async def _stop_at_signal(bots: Sequence[Bot], scope: anyio.CancelScope) -> None:
+    stopping = False
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            if stopping or not all(bot.is_running for bot in bots):
+                # Told twice, or one is still trying to connect.
+                scope.cancel()
+            stopping = True
+            for bot in bots:
+                bot.stop()
