@@ -70,7 +70,7 @@ class Lanes:
         self._held = True
         self._closed = False
         self._working = 0
-        self._idle = anyio.Event()
+        self._changed = anyio.Event()
         self.overflows = 0
         """Times that a queue was full."""
 
@@ -112,14 +112,12 @@ class Lanes:
         """Let what is being handled come to its end, and begin nothing more."""
         self._closed = True
         while self._working:
-            self._idle = anyio.Event()
-            await self._idle.wait()
+            await self._changed.wait()
 
     async def wait_idle(self) -> None:
         """Wait until nothing is left to do."""
         while self._held or self._working:
-            self._idle = anyio.Event()
-            await self._idle.wait()
+            await self._changed.wait()
 
     def waiting(self) -> int:
         """How many items wait."""
@@ -142,7 +140,8 @@ class Lanes:
             self._working -= 1
             if not lane.queue:
                 self._lanes.pop(lane.channel_arn, None)
-            self._idle.set()
+            self._changed.set()
+            self._changed = anyio.Event()
 
 
 def of_channel(event: Event) -> tuple[str, str | None]:

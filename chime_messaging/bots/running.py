@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import anyio
 
@@ -24,13 +25,23 @@ def run(*bots: Bot, backend: str = "asyncio") -> None:
     anyio.run(run_bots, bots, backend=backend)
 
 
-async def run_bots(bots: Sequence[Bot]) -> None:
-    """Run bots until SIGINT or SIGTERM, or until one of them fails; then stop all. See `run`."""
+async def run_bots(
+    bots: Sequence[Bot], *, client: Any = None, on_ready: Callable[[Bot], object] = lambda bot: None
+) -> None:
+    """Run bots until SIGINT or SIGTERM, or until one of them fails; then stop all. See `run`.
+
+    Args:
+        bots: What to run.
+        client: boto3 client of ``chime-sdk-messaging``, for all of them.
+        on_ready: Called for each when it is connected.
+    """
     failures: list[Exception] = []
 
     async def run_one(bot: Bot) -> None:
         try:
-            await bot.run()
+            async with bot.serving(client=client) as serving:
+                on_ready(bot)
+                await serving.wait_stopped()
         except Exception as exc:
             failures.append(exc)
             for other in bots:
