@@ -22,6 +22,7 @@ import msgspec
 from pycrdt import Doc, Snapshot, TransactionEvent, merge_updates
 
 from chime_messaging.errors import DecodeError
+from chime_messaging.state.outgoing import Outgoing
 from chime_messaging.state.sync_messages import (
     Offer,
     Reader,
@@ -85,13 +86,6 @@ class DocumentSettings(msgspec.Struct, frozen=True):
     """How often the whole of a changing document is put into the service's keeping, if it is not larger than..."""
     snapshot_size: int = 32 * 1024
     """...this. 0 for never."""
-
-
-class Outgoing(msgspec.Struct, frozen=True):
-    """A message to send."""
-
-    data: bytes
-    lifetime: float = 0.0
 
 
 class Synced(msgspec.Struct, frozen=True):

@@ -112,7 +112,9 @@ def decode(data: bytes) -> SyncMessage:
         return QueryAwareness()
     if kind == _STANDING:
         flags = reader.number()
-        return Standing(deleted=int.from_bytes(reader.take(4), "big"), vector=reader.sized(), wants_word=bool(flags & 1))
+        return Standing(
+            deleted=int.from_bytes(reader.take(4), "big"), vector=reader.sized(), wants_word=bool(flags & 1)
+        )
     if kind == _OFFER:
         return Offer(reader.sized().decode(errors="replace"), reader.number())
     raise DecodeError(f"unknown kind {kind}", data)
