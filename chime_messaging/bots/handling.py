@@ -76,14 +76,14 @@ class Handling:
         created = message.created_timestamp or datetime.now(UTC)
         if self._store.is_handled(message.channel_arn, message.message_id, created):
             return
-        changes = None
-        if self._hears(message):
-            started = time.perf_counter()
-            context = self._context(event, message, addressed=addressed)
-            if await self._answer(context):
-                changes = self._changes(context)
-            self.messages += 1
-            self.seconds.append(time.perf_counter() - started)
+        if not self._hears(message):
+            self._store.mark(message.channel_arn, message.message_id, created)
+            return
+        started = time.perf_counter()
+        context = self._context(event, message, addressed=addressed)
+        changes = self._changes(context) if await self._answer(context) else None
+        self.messages += 1
+        self.seconds.append(time.perf_counter() - started)
         self._store.done(message.channel_arn, message.message_id, created, changes)
 
     async def event(self, event: Event) -> None:

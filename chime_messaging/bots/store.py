@@ -1,9 +1,9 @@
 """What a bot must not forget: how far it has answered, what it was about to say, and its state. In SQLite.
 
-Per channel there is a cursor, the creation time of the newest message that was handled, and the ids of those handled
-near it. Before a bot sends, it writes down what: a message whose handling was cut short is handled again after the
-restart, and what it had sent, or was sending, is sent with the same token and the same words, which is the same message
-to the service. When a message is done, its mark, the cursor and the changes of the state are one transaction.
+Per channel there are the ids of the latest messages that were handled; the creation time of the newest is the cursor.
+Before a bot sends, it writes down what: a message whose handling was cut short is handled again after the restart, and
+what it had sent, or was sending, is sent with the same token and the same words, which is the same message to the
+service. When a message is done, its mark and the changes of the state are one transaction.
 
 Called on the event loop: a commit goes to the page cache (WAL, ``synchronous=NORMAL``: it outlives the process, and a
 crash of the machine may take back the last ones), which costs less than the way to a thread and back.
@@ -25,6 +25,11 @@ from chime_messaging.errors import ConfigurationError
 OVERLAP = timedelta(seconds=30)
 """How far before its cursor a channel is read again: messages may become visible out of order by so much."""
 
+MARKS = 64
+"""Marks that are kept back at most; and after so many, old ones are deleted."""
+
+Mark = tuple[str, str, int, str]
+
 _TICK = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES = """
@@ -33,7 +38,7 @@ CREATE TABLE IF NOT EXISTS cursors (
 CREATE TABLE IF NOT EXISTS handled (
     bot TEXT, channel TEXT, created INTEGER, message TEXT, PRIMARY KEY (bot, channel, created, message)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sends (
-    bot TEXT, message TEXT, position INTEGER, request BLOB NOT NULL, sent TEXT, begun INTEGER NOT NULL,
+    bot TEXT, message TEXT, position INTEGER, request BLOB NOT NULL, begun INTEGER NOT NULL,
     PRIMARY KEY (bot, message, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (bot TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (
@@ -46,8 +51,6 @@ class Send(msgspec.Struct):
 
     request: dict[str, Any]
     begun: datetime
-    sent: str | None = None
-    """Id of the message, once the service has answered."""
 
 
 class BotStore:
@@ -70,11 +73,14 @@ class BotStore:
             self._db.executescript(_TABLES)
         except sqlite3.Error as exc:
             raise ConfigurationError("state", f"{path}: {exc}") from exc
+        self._marks: dict[Mark, None] = {}
+        self._since_trim = 0
         found = self._db.execute("SELECT DISTINCT message FROM sends WHERE bot=?", (bot,))
         self._interrupted = {str(message) for (message,) in found}
 
     def close(self) -> None:
         """Close the file."""
+        self._flush()
         self._db.close()
 
     @property
@@ -95,7 +101,12 @@ class BotStore:
 
     def cursors(self) -> dict[str, datetime]:
         """Return how far each channel was handled."""
-        rows = self._db.execute("SELECT channel, reached FROM cursors WHERE bot=?", (self.bot,))
+        self._flush()
+        rows = self._db.execute(
+            "SELECT channel, max(reached) FROM (SELECT channel, reached FROM cursors WHERE bot=:bot"
+            " UNION ALL SELECT channel, max(created) FROM handled WHERE bot=:bot GROUP BY channel) GROUP BY channel",
+            {"bot": self.bot},
+        )
         return {channel: _moment(reached) for channel, reached in rows}
 
     def begin_at(self, cursors: Mapping[str, datetime | None]) -> None:
@@ -107,47 +118,65 @@ class BotStore:
 
     def read_from(self, channel: str) -> datetime | None:
         """Return the moment from which a channel is to be read after an absence; None from its beginning."""
-        row = self._db.execute(
-            "SELECT reached, (SELECT min(created) FROM handled WHERE bot=? AND channel=?) FROM cursors"
-            " WHERE bot=? AND channel=?",
-            (self.bot, channel) * 2,
+        self._flush()
+        begin, oldest, newest = self._db.execute(
+            "SELECT (SELECT reached FROM cursors WHERE bot=:bot AND channel=:channel), min(created), max(created)"
+            " FROM handled WHERE bot=:bot AND channel=:channel",
+            {"bot": self.bot, "channel": channel},
         ).fetchone()
-        if row is None or row[0] == 0:
-            return None
+        if newest is None:
+            return None if not begin else _moment(begin) + _TICK
         # Nothing before the oldest mark: whether that was handled could not be told any more.
-        known = _moment(row[1]) if row[1] is not None else _moment(row[0]) + _TICK
-        return min(_moment(row[0]) + _TICK, max(_moment(row[0]) - OVERLAP, known))
+        return max(_moment(newest) - OVERLAP, _moment(oldest))
 
     def is_handled(self, channel: str, message_id: str, created: datetime) -> bool:
         """Whether a message is done."""
-        row = self._db.execute(
-            "SELECT 1 FROM handled WHERE bot=? AND channel=? AND created=? AND message=?",
-            (self.bot, channel, _number(created), message_id),
-        ).fetchone()
-        return row is not None
+        mark = (self.bot, channel, _number(created), message_id)
+        if mark in self._marks:
+            return True
+        found = self._db.execute("SELECT 1 FROM handled WHERE bot=? AND channel=? AND created=? AND message=?", mark)
+        return found.fetchone() is not None
+
+    def mark(self, channel: str, message_id: str, created: datetime) -> None:
+        """Mark a message that nothing was done about; written with the next one that is done, or when the bot ends."""
+        self._marks[(self.bot, channel, _number(created), message_id)] = None
+        if len(self._marks) >= MARKS:
+            self._flush()
 
     def done(
         self, channel: str, message_id: str, created: datetime, state: Mapping[str, bytes | None] | None = None
     ) -> None:
         """Mark a message as handled, with what its handling changed."""
-        db, bot, number = self._db, self.bot, _number(created)
+        self._marks[(self.bot, channel, _number(created), message_id)] = None
+        db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.execute("INSERT OR IGNORE INTO handled VALUES (?, ?, ?, ?)", (bot, channel, number, message_id))
-            db.execute(
-                "INSERT INTO cursors VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET reached=max(reached, excluded.reached)",
-                (bot, channel, number),
-            )
-            oldest = number - OVERLAP // _TICK
-            db.execute("DELETE FROM handled WHERE bot=? AND channel=? AND created<?", (bot, channel, oldest))
+            db.executemany("INSERT OR IGNORE INTO handled VALUES (?, ?, ?, ?)", self._marks)
             if message_id in self._interrupted:
-                db.execute("DELETE FROM sends WHERE bot=? AND message=?", (bot, message_id))
+                db.execute("DELETE FROM sends WHERE bot=? AND message=?", (self.bot, message_id))
             self._write_state(channel, state or {})
         except BaseException:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
         self._interrupted.discard(message_id)
+        self._written(self._marks)
+
+    def _flush(self) -> None:
+        if self._marks:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR IGNORE INTO handled VALUES (?, ?, ?, ?)", self._marks)
+            self._db.execute("COMMIT")
+            self._written(self._marks)
+
+    def _written(self, marks: Mapping[Mark, None]) -> None:
+        newest = {channel: created for _, channel, created, _ in marks}
+        self._since_trim += len(marks)
+        self._marks.clear()
+        if self._since_trim >= MARKS:
+            self._since_trim = 0
+            rows = [(self.bot, channel, created - OVERLAP // _TICK) for channel, created in newest.items()]
+            self._db.executemany("DELETE FROM handled WHERE bot=? AND channel=? AND created<?", rows)
 
     # What was said
 
@@ -156,24 +185,15 @@ class BotStore:
         if message_id not in self._interrupted:
             return {}
         rows = self._db.execute(
-            "SELECT position, request, begun, sent FROM sends WHERE bot=? AND message=?", (self.bot, message_id)
+            "SELECT position, request, begun FROM sends WHERE bot=? AND message=?", (self.bot, message_id)
         )
-        return {
-            position: Send(msgspec.json.decode(request), _moment(begun), sent)
-            for position, request, begun, sent in rows
-        }
+        return {position: Send(msgspec.json.decode(request), _moment(begun)) for position, request, begun in rows}
 
     def will_send(self, message_id: str, position: int, request: Mapping[str, Any], now: datetime) -> None:
         """Write down what is about to be sent."""
         row = (self.bot, message_id, position, msgspec.json.encode(request), _number(now))
-        self._db.execute("INSERT OR REPLACE INTO sends VALUES (?, ?, ?, ?, NULL, ?)", row)
+        self._db.execute("INSERT OR REPLACE INTO sends VALUES (?, ?, ?, ?, ?)", row)
         self._interrupted.add(message_id)
-
-    def was_sent(self, message_id: str, position: int, sent: str) -> None:
-        """Write down the id of what was sent."""
-        self._db.execute(
-            "UPDATE sends SET sent=? WHERE bot=? AND message=? AND position=?", (sent, self.bot, message_id, position)
-        )
 
     # State
 

@@ -43,6 +43,7 @@ class Turn:
         self._message_id = message_id
         self._clock = clock
         self._position = 0
+        self._sent: set[str] = set()
         self._earlier = {} if message_id is None else store.sends(message_id)
 
     async def send(self, content: str, **options: Any) -> str:
@@ -56,7 +57,7 @@ class Turn:
         request: Mapping[str, Any] = {"content": content, **options}
         earlier = self._earlier.get(position)
         if earlier is not None:
-            found = earlier.sent or await self._find(earlier)
+            found = await self._find(earlier)
             if found is not None:
                 return found
             # What was begun is what is finished: the words may differ this time, and the message must not.
@@ -65,8 +66,7 @@ class Turn:
             self.store.will_send(self._message_id, position, request, self._clock())
         token = self._token(position)
         sent = await self.patience.call(lambda: self.channel.send(**request, client_request_token=token))
-        if self._message_id is not None:
-            self.store.was_sent(self._message_id, position, sent.message_id)
+        self._sent.add(sent.message_id)
         return sent.message_id
 
     async def _find(self, earlier: Send) -> str | None:
@@ -74,11 +74,11 @@ class Turn:
             return None
         # The two clocks may differ by what the token is trusted for.
         since = earlier.begun - TOKEN_TRUST
-        known = {send.sent for send in self._earlier.values()}
         part = earlier.request.get("sub_channel_id")
         async for message in self.channel.messages(since, sub_channel_id=part):
             own = message.sender is not None and message.sender.arn == self.channel.bearer
-            if own and message.content == earlier.request["content"] and message.message_id not in known:
+            if own and message.content == earlier.request["content"] and message.message_id not in self._sent:
+                self._sent.add(message.message_id)
                 return message.message_id
         return None
 

@@ -1,12 +1,12 @@
 """Calls from attendee to attendee: a request and its answer.
 
-    async with DataMessageSession(configuration) as session, Calls(session) as calls:
+async with DataMessageSession(configuration) as session, Calls(session) as calls:
 
-        @calls.method()
-        async def add(caller, payload):
-            return payload["a"] + payload["b"]
+    @calls.method()
+    async def add(caller, payload):
+        return payload["a"] + payload["b"]
 
-        print(await calls.call(attendee_id, "add", {"a": 1, "b": 2}, timeout=5))
+    print(await calls.call(attendee_id, "add", {"a": 1, "b": 2}, timeout=5))
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ logger = logging.getLogger("chime_messaging.state")
 
 Method = TypeVar("Method", bound=Callable[[str, Any], Any])
 
-_KINDS: dict[str, type[CallError]] = {"unknown": MethodNotFoundError, "busy": CalleeBusyError, "failed": CallFailedError}
+_KINDS: dict[str, type[CallError]] = {
+    "unknown": MethodNotFoundError,
+    "busy": CalleeBusyError,
+    "failed": CallFailedError,
+}
 
 
 class _Waiting:
@@ -184,7 +188,9 @@ class Calls:
         if self._tasks is None:
             raise UsageError("calls were not entered")
         self._tasks.cancel_scope.cancel()
-        return await self._tasks.__aexit__(kind, error, traceback)
+        # What was raised in the block goes on as it is, not in a group.
+        await self._tasks.__aexit__(None, None, None)
+        return None
 
     # What comes
 

@@ -62,6 +62,8 @@ class Presence:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
+        # Others see at once that it is over.
+        self.set(None)
         return await self._pump.__aexit__(kind, error, traceback)
 
     @property

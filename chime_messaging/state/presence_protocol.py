@@ -80,6 +80,8 @@ class PresenceProtocol:
         self._clock = 0
         self._told_at = -1e9
         self._say_at: float | None = None
+        self.has_unsent = False
+        """Whether this peer shows something that was not handed out yet."""
         self._is_asking = False
         self._is_connected = False
         self._held_until = 0.0
@@ -122,6 +124,7 @@ class PresenceProtocol:
         if state is None and self._own is None:
             return
         self._own = state
+        self.has_unsent = True
         self._clock += 1
         editors = sum(self._told_at - client.changed < 5.0 for client in self._clients.values()) + 1
         self._say_by(self._told_at + max(0.05, editors / self._rate))
@@ -188,6 +191,7 @@ class PresenceProtocol:
             # The same state again is a sign of life only with a new clock.
             self._clock += 1
         self._told_at = now
+        self.has_unsent = False
         self._say_at = None if self._own is None else now + self._timeout / 2
         return Outgoing(encode(AwarenessUpdate(self._encoded())))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -36,6 +37,9 @@ LARGE = "-large"
 _TICK = 1e-3
 """Seconds between two looks at least."""
 
+_LAST_WORDS = 2.0
+"""Seconds that leaving takes at most, to send what is not sent yet."""
+
 _THROTTLED_PAUSE = 1.0
 """Seconds that a topic is quiet after one of its messages came back, and up to as much again."""
 
@@ -46,6 +50,10 @@ class Machine(Protocol):
     @property
     def deadline(self) -> float | None:
         """When it wants to be looked at."""
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something that was changed here waits to be sent."""
 
     def connected(self, now: float) -> None:
         """Messages can be sent."""
@@ -99,6 +107,7 @@ class Pump:
         self._is_connected = False
         self._tasks: TaskGroup | None = None
         self._is_entered = False
+        self._is_sending = False
         self._subscription = session.hub.subscribe(
             self._heard,
             DataMessageReceived,
@@ -122,11 +131,25 @@ class Pump:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        self._subscription.close()
         if self._tasks is None:
             raise UsageError("shared state was not entered")
+        if kind is None and self.session.is_joined:
+            with anyio.move_on_after(_LAST_WORDS):
+                await self._settled()
+        self._subscription.close()
         self._tasks.cancel_scope.cancel()
-        return await self._tasks.__aexit__(kind, error, traceback)
+        # What was raised in the block goes on as it is, not in a group.
+        await self._tasks.__aexit__(None, None, None)
+        return None
+
+    async def _settled(self) -> None:
+        with suppress(SessionClosedError):
+            await self.wait_for(lambda: not self.has_unsent)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something that was changed here is not sent yet."""
+        return self._is_sending or any(machine.has_unsent for machine in self._machines)
 
     def start(self, work: Callable[[], Any]) -> None:
         """Run something as long as the pump."""
@@ -206,17 +229,18 @@ class Pump:
             self.wake()
 
     async def _send_due(self) -> bool:
-        is_sending = False
+        has_sent = False
         for machine in self._machines:
             now = anyio.current_time()
             self.emit(machine.tick(now))
             outgoing = machine.take(now)
             if outgoing is not None:
-                is_sending = True
+                has_sent = True
                 await self._send(outgoing)
-        return is_sending
+        return has_sent
 
     async def _send(self, outgoing: Outgoing) -> None:
+        self._is_sending = True
         try:
             if len(outgoing.data) > MAX_DATA_BYTES:
                 await self._large.send(outgoing.data, outgoing.lifetime)
@@ -224,4 +248,6 @@ class Pump:
                 await self.session.send(self.topic, outgoing.data, outgoing.lifetime)
         except (WaitTimeoutError, SessionNotEstablishedError, QueueFullError):
             self._return(outgoing.data)
+        finally:
+            self._is_sending = False
         self.wake()

@@ -1,9 +1,9 @@
 """A document that attendees of a meeting edit together.
 
-    async with DataMessageSession(configuration) as session, SharedDocument(session, "notes") as notes:
-        await notes.synced()
-        text = notes.get("text", type=Text)
-        text += "hello"
+async with DataMessageSession(configuration) as session, SharedDocument(session, "notes") as notes:
+    await notes.synced()
+    text = notes.get("text", type=Text)
+    text += "hello"
 """
 
 from __future__ import annotations
@@ -97,14 +97,14 @@ class SharedDocument:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
+        self.presence.set(None)
         try:
             return await self._pump.__aexit__(kind, error, traceback)
         finally:
             self._protocol.close()
             if self._store is not None and self._saving is not None:
                 self.doc.unobserve(self._saving)
-                with anyio.CancelScope(shield=True):
-                    await self._save_now(self._store)
+                await self._save_now(self._store)
 
     # Content
 
@@ -136,7 +136,7 @@ class SharedDocument:
             WaitTimeoutError: if that takes longer than `timeout` seconds.
             SessionClosedError: if the session ends first.
         """
-        await self._wait_for(lambda: not self._protocol.has_unsent, "sent edits", timeout)
+        await self._wait_for(lambda: not self._pump.has_unsent, "sent edits", timeout)
 
     async def wait_for(self, condition: Callable[[], bool], timeout: float | None = None) -> None:
         """Wait until something is true of the document.
@@ -186,4 +186,5 @@ class SharedDocument:
         unsaved, self._unsaved = self._unsaved, []
         if unsaved:
             update = unsaved[0] if len(unsaved) == 1 else merge_updates(*unsaved)
-            await to_thread.run_sync(store.append, update)
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(store.append, update)

@@ -123,7 +123,9 @@ def test_a_changing_document_is_put_into_keeping_by_one() -> None:
     assert len(whole) == 1
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\x00\x05", b"\x00\x02\x05ab", b"\x64\x00", b"\xff" * 40, b"\x00\x02\x03\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x00", b"\x00\x05", b"\x00\x02\x05ab", b"\x64\x00", b"\xff" * 40, b"\x00\x02\x03\xff\xff\xff"]
+)
 def test_what_cannot_be_read_is_counted_and_harms_nothing(data: bytes) -> None:
     gathering = Gathering(2)
     peer = gathering.peers["peer00"]
@@ -134,7 +136,9 @@ def test_what_cannot_be_read_is_counted_and_harms_nothing(data: bytes) -> None:
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.4]), st.sampled_from([0.0, 0.2]), st.sampled_from([0.0, 3.0]))
+@given(
+    st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.4]), st.sampled_from([0.0, 0.2]), st.sampled_from([0.0, 3.0])
+)
 def test_twenty_five_writers_agree_whatever_is_lost_doubled_late_or_cut_off(
     seed: int, loss: float, doubled: float, late: float
 ) -> None:
