@@ -1,10 +1,11 @@
 """How peers keep one document the same: what is sent when. Pure: bytes in, bytes and events out, `now` an argument.
 
-Theory of operation. Everybody hears everybody, and messages may be lost, doubled, late, or returned. Edits are gathered
-for a moment, merged, and told as one update; the more editors there are, the longer the moment, so that all of them
-together stay below the rate of a meeting. Changes of a CRDT need no order and may arrive twice; what was lost shows when
-peers say where they stand: a state vector, and a checksum of what is deleted, which the vector does not cover. Whoever
-sees that somebody lacks something answers with exactly that, after a random moment, unless somebody else was faster.
+Theory of operation. Everybody hears everybody, and messages may be lost, doubled, late, or returned. Edits are
+gathered for a moment, merged, and told as one update; the more editors there are, the longer the moment, so that all of
+them together stay below the rate of a meeting. Changes of a CRDT need no order and may arrive twice; what was lost
+shows when peers say where they stand: a state vector, and a checksum of what is deleted, which the vector does not
+cover. Whoever sees that somebody lacks something answers with exactly that, after a random moment, unless somebody else
+was faster.
 
 Standings are told soon after changes and then ever more rarely, and not at all by those who have just heard their own
 from somebody else (the Trickle algorithm, RFC 6206). In this way ten thousand quiet peers would say as much as one.

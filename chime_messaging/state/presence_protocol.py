@@ -1,8 +1,8 @@
 """Who shows what: a small state of each peer, replaced as a whole, forgotten when its peer is silent. Pure.
 
-The encoding is the awareness of y-protocols, so that cursors of editors in browsers are understood. A state is told when
-it changes, the latest one only, ever less often the more peers change theirs; and again after half the time-out, as a
-sign of life. Whoever comes asks, and is told by everybody within a moment.
+The encoding is the awareness of y-protocols, so that cursors of editors in browsers are understood. A state is told
+when it changes, the latest one only, ever less often the more peers change theirs; and again after half the time-out,
+as a sign of life. Whoever comes asks, and is told by everybody within a moment.
 """
 
 from __future__ import annotations

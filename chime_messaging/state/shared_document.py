@@ -110,7 +110,7 @@ class SharedDocument:
 
     def get(self, key: str, *, type: type[T]) -> T:
         """Return one of the document's roots: ``get("text", type=Text)``, of pycrdt's Text, Array, Map."""
-        value: T = self.doc.get(key, type=type)  # type: ignore[type-var]
+        value: T = self.doc.get(key, type=type)
         return value
 
     # What is under way
