@@ -23,6 +23,7 @@ from chime_messaging.meeting_events import (
     AttendeeLeft,
     DataMessage,
     DataMessageReceived,
+    DataMessagesLost,
     DataMessageThrottled,
     MeetingReconnectScheduled,
     MeetingSessionStarted,
@@ -30,6 +31,7 @@ from chime_messaging.meeting_events import (
 from chime_messaging.protocol.data_messages import MAX_DATA_BYTES
 from chime_messaging.sessions.data_messages import DataMessageSession
 from chime_messaging.state.outgoing import Outgoing
+from chime_messaging.state.parts import Parts, in_parts
 
 LARGE = "-large"
 """End of the name of the reliable topic that carries what does not fit into one message."""
@@ -103,6 +105,7 @@ class Pump:
         self._tell = tell
         self._gone = gone
         self._large = session.topic(topic + LARGE, reliable=True)
+        self._parts = Parts()
         self._changed = anyio.Event()
         self._is_connected = False
         self._tasks: TaskGroup | None = None
@@ -112,6 +115,7 @@ class Pump:
             self._heard,
             DataMessageReceived,
             DataMessageThrottled,
+            DataMessagesLost,
             MeetingSessionStarted,
             MeetingReconnectScheduled,
             AttendeeLeft,
@@ -184,11 +188,17 @@ class Pump:
                 machine.connected(anyio.current_time())
         self.wake()
 
+    def _disconnect(self) -> None:
+        self._is_connected = False
+        for machine in self._machines:
+            machine.disconnected()
+
     def _heard(self, event: Event) -> None:
         match event:
             case DataMessageReceived(message):
-                if message.topic == self.topic or message.topic == self.topic + LARGE:
-                    self._receive(message)
+                self._take(message)
+            case DataMessagesLost(topic, sender) if topic == self.topic + LARGE:
+                self._parts.forget(sender)
             case DataMessageThrottled(message, will_resend):
                 if message.topic == self.topic and not will_resend:
                     self._return(message.data)
@@ -197,17 +207,22 @@ class Pump:
                 self._is_connected = False
                 self._connect()
             case MeetingReconnectScheduled():
-                self._is_connected = False
-                for machine in self._machines:
-                    machine.disconnected()
+                self._disconnect()
             case AttendeeLeft(attendee, _, missed) if not missed:
+                self._parts.forget(attendee.attendee_id)
                 self.emit(self._gone(attendee.attendee_id))
                 self.wake()
 
-    def _receive(self, message: DataMessage) -> None:
+    def _take(self, message: DataMessage) -> None:
+        if message.topic == self.topic:
+            self._receive(message.sender_attendee_id, message.data)
+        elif message.topic == self.topic + LARGE and (data := self._parts.add(message)) is not None:
+            self._receive(message.sender_attendee_id, data)
+
+    def _receive(self, sender: str, data: bytes) -> None:
         now = anyio.current_time()
         for machine in self._machines:
-            self.emit(machine.receive(message.sender_attendee_id, message.data, now))
+            self.emit(machine.receive(sender, data, now))
         self.wake()
 
     def _return(self, data: bytes) -> None:
@@ -243,7 +258,8 @@ class Pump:
         self._is_sending = True
         try:
             if len(outgoing.data) > MAX_DATA_BYTES:
-                await self._large.send(outgoing.data, outgoing.lifetime)
+                for part in in_parts(outgoing.data):
+                    await self._large.send(part, outgoing.lifetime)
             else:
                 await self.session.send(self.topic, outgoing.data, outgoing.lifetime)
         except (WaitTimeoutError, SessionNotEstablishedError, QueueFullError):

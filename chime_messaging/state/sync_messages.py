@@ -156,6 +156,10 @@ class Reader:
         taken, self._at = self._data[self._at : end], end
         return taken
 
+    def rest(self) -> bytes:
+        """Take all that is left."""
+        return self.take(len(self._data) - self._at)
+
     def sized(self) -> bytes:
         """Take a byte string that its length precedes."""
         return self.take(self.number())

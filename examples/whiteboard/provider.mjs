@@ -4,7 +4,7 @@
 import * as Y from "yjs";
 
 const MAX_DATA = 2048, PIECE_HEAD = 25, MAX_BODY = MAX_DATA - PIECE_HEAD, LIFETIME = 300000;
-const UPDATE = 2, STEP2 = 1, STANDING = 100, OFFER = 101;
+const UPDATE = 2, STEP2 = 1, STANDING = 100, OFFER = 101, PART = 102, PART_BYTES = 512 * 1024;
 const PIECE = 1, SENDER_STANDS = 2, ACKNOWLEDGED = 3, HELLO = 4;
 
 const number = (value) => {
@@ -12,7 +12,12 @@ const number = (value) => {
   for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
   return [...bytes, value];
 };
-const bytes = (...parts) => Uint8Array.from(parts.flatMap((part) => (typeof part === "number" ? [part] : [...part])));
+const bytes = (...parts) => {
+  const lists = parts.map((part) => (typeof part === "number" ? [part] : part));
+  const joined = new Uint8Array(lists.reduce((size, list) => size + list.length, 0));
+  lists.reduce((at, list) => (joined.set(list, at), at + list.length), 0);
+  return joined;
+};
 const sized = (data) => bytes(number(data.length), data);
 
 class Reader {
@@ -169,14 +174,24 @@ export class ChimeProvider {
   frame(kind, stream, ...rest) { return bytes(0xff, 0xc5, 1, kind, stream, ...rest); }
 
   sendLarge(message, lifetime) {
+    const parts = Math.ceil(message.length / PART_BYTES);
+    for (let n = 0; parts > 1 && n < parts; n++) {
+      const part = message.subarray(n * PART_BYTES, (n + 1) * PART_BYTES);
+      this.sendPieces(bytes(PART, number(n), number(parts), part), lifetime);
+    }
+    if (parts === 1) this.sendPieces(message, lifetime);
+  }
+
+  sendPieces(message, lifetime) {
     const count = Math.ceil(message.length / MAX_BODY), name = this.next++;
+    const floor = Math.max(0, name - 7);
     const pieces = Array.from({ length: count }, (_, index) => this.frame(
-      PIECE, this.stream, u32(name), u32(name), u16(index), u16(count), 0,
+      PIECE, this.stream, u32(floor), u32(name), u16(index), u16(count), 0,
       message.subarray(index * MAX_BODY, (index + 1) * MAX_BODY)));
-    this.kept.clear();
+    this.kept.delete(name - 8);
     this.kept.set(name, pieces);
     for (const piece of pieces) this.send(this.large, piece, lifetime);
-    setTimeout(() => this.send(this.large, this.frame(SENDER_STANDS, this.stream, u32(name), u32(this.next)), 0), 1000);
+    setTimeout(() => this.send(this.large, this.frame(SENDER_STANDS, this.stream, u32(floor), u32(this.next)), 0), 1000);
   }
 
   receiveFrame(sender, data) {
@@ -210,9 +225,17 @@ export class ChimeProvider {
       known.open.delete(known.next);
       const data = bytes(...Array.from({ length: whole.count }, (_, index) => whole.have.get(index)));
       const message = whole.packed ? inflated(data) : Promise.resolve(data);
-      message.then((content) => this.receive(this.topic, sender, content));
+      known.turn = Promise.all([message, known.turn]).then(([content]) => this.takePart(sender, known, content));
       this.acknowledge(stream, known);
     }
+  }
+
+  takePart(sender, known, content) {
+    if (content[0] !== PART) return this.receive(this.topic, sender, content);
+    const reader = new Reader(content.subarray(1)), index = reader.number(), count = reader.number();
+    if (index === 0) known.parts = [];
+    (known.parts ??= []).push(reader.data.subarray(reader.at));
+    if (index === count - 1 && known.parts.length === count) this.receive(this.topic, sender, bytes(...known.parts.splice(0)));
   }
 
   acknowledge(stream, known) {

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 from pycrdt import Array, Text
 
 from chime_messaging.errors import (
@@ -22,7 +23,8 @@ from chime_messaging.errors import (
     UsageError,
     WaitTimeoutError,
 )
-from chime_messaging.meeting_events import MeetingReconnectScheduled
+from chime_messaging.meeting_events import DataMessageThrottled, MeetingReconnectScheduled
+from chime_messaging.server.configuration import ServerConfiguration
 from chime_messaging.server.local_server import LocalServer
 from chime_messaging.sessions.data_messages import DataMessageSession
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
@@ -99,6 +101,32 @@ async def test_a_late_joiner_gets_a_large_document_from_a_peer(hall: Hall) -> No
             async with bob, his:
                 await his.synced()
                 await his.wait_for(lambda: str(second) == content)
+
+
+@pytest.mark.slow
+async def test_who_comes_late_has_a_document_of_a_megabyte_within_the_rates_of_the_service() -> None:
+    """Of text that does not compress well; `docs/guides/shared_state.md` says how long that takes."""
+    alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ."
+    content = "".join(random.Random(1).choices(alphabet, k=1 << 20))
+    async with LocalServer(ServerConfiguration(port=0)) as server:
+        hall = await to_thread.run_sync(Hall, server)
+        alice, bob = hall.session("alice"), hall.session("bob")
+        hers = SharedDocument(alice, "notes")
+        text(hers).insert(0, content)
+        with anyio.fail_after(50):
+            async with alice, hers, EventRecorder(alice.hub, DataMessageThrottled) as throttled:
+                await hers.flush()
+                his = SharedDocument(bob, "notes")
+                second = text(his)
+                async with bob:
+                    began = anyio.current_time()
+                    async with his:
+                        await his.synced()
+                        await his.wait_for(lambda: len(second) == len(content))
+                        took = anyio.current_time() - began
+                        assert str(second) == content
+                assert len(throttled) == 0
+    assert took < 20
 
 
 async def test_what_the_service_keeps_is_there_when_nobody_else_is(hall: Hall) -> None:
