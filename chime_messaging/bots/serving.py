@@ -262,9 +262,9 @@ async def serve(
         serving = Serving(bot, user_arn, ControlPlane(client, user_arn), session, store, tasks)
         bot.attach(serving)
         stack.callback(bot.attach, None)
+        portal = await stack.enter_async_context(BlockingPortal())
         try:
             async with AsyncExitStack() as inner:
-                portal = await inner.enter_async_context(BlockingPortal())
                 events = None
                 if session is not None:
                     # Subscribed before it connects: nothing that arrives is missed.
@@ -276,7 +276,7 @@ async def serve(
         except anyio.get_cancelled_exc_class():
             raise
         except BaseException as exc:
-            # Carried past the task group, which would wrap it.
+            # Carried past the task groups, which would wrap it.
             failure = exc
         tasks.cancel_scope.cancel()
     if failure is not None:
