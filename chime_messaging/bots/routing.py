@@ -46,7 +46,7 @@ class Routes:
     """Everything a bot answers messages with."""
 
     commands: Commands
-    patterns: list[tuple[re.Pattern[str], Handler]] = field(default_factory=list)
+    patterns: list[tuple[re.Pattern[str], Callable[..., Awaitable[object]]]] = field(default_factory=list)
     mentions: list[Handler] = field(default_factory=list)
     messages: list[Handler] = field(default_factory=list)
 
