@@ -1,7 +1,7 @@
 """Messages that are too large even for a reliable topic, in parts. Pure.
 
-A part is the number of its kind, 102, then which it is, from 0, and of how many, as numbers of variable length, then its
-bytes. They arrive in order, as the topic is reliable; what is no part is a whole message.
+A part is the number of its kind, 102, then which it is, from 0, and of how many, as numbers of variable length, then
+its bytes. They arrive in order, as the topic is reliable; what is no part is a whole message.
 """
 
 from __future__ import annotations
