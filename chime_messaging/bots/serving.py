@@ -260,11 +260,11 @@ async def serve(
         session = None if kind == "bot" else MessagingSession(_configured(configuration, user_arn, client))
         tasks = await stack.enter_async_context(anyio.create_task_group())
         serving = Serving(bot, user_arn, ControlPlane(client, user_arn), session, store, tasks)
-        bot.attach(serving)
-        stack.callback(bot.attach, None)
         portal = await stack.enter_async_context(BlockingPortal())
         try:
             async with AsyncExitStack() as inner:
+                bot.attach(serving)
+                inner.callback(bot.attach, None)
                 events = None
                 if session is not None:
                     # Subscribed before it connects: nothing that arrives is missed.
