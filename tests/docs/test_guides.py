@@ -94,6 +94,7 @@ EXPECTED = {
         "MEETING_ENDED MeetingEndedError",
         "100",
     ],
+    "shared_state.md": ["hello from both", "2 votes for pizza", "raised: ['alice']", "3", "MethodNotFoundError"],
     "channel_flows_bots_and_streaming.md": [
         "PENDING darn rain",
         "MessageCreateDenied",

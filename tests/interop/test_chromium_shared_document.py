@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pycrdt import Map, Text
+from pycrdt import Array, Map, Text
 
 from chime_messaging.sessions.data_messages import DataMessageSession
 from chime_messaging.sessions.meeting_configuration import MeetingSessionConfiguration
@@ -30,7 +30,7 @@ def script(tmp_path_factory: pytest.TempPathFactory, node: str) -> Path:
     esbuild = JS / "node_modules" / ".bin" / "esbuild"
     options = ["--bundle", "--format=iife", "--main-fields=browser,module,main", "--define:global=window"]
     # The provider stands among the examples, where no packages are.
-    options.append(f"--alias:yjs={JS / 'node_modules' / 'yjs'}")
+    options += [f"--alias:{name}={JS / 'node_modules' / name}" for name in ("yjs", "amazon-chime-sdk-js")]
     command = [str(esbuild), str(JS / "shared_document.mjs"), *options, f"--outfile={output}", "--log-level=error"]
     subprocess.run(command, check=True, timeout=60)
     return output
@@ -112,3 +112,20 @@ def test_both_edit_at_the_same_time(page: Any, notes: Notes, meeting: Meeting) -
         notes.run(lambda number=number: notes.text.insert(0, f"b{number} "))
     notes.until(lambda: len(str(notes.text).split()) == 60)
     until(page, "text => shared.content().text === text", notes.run(lambda: str(notes.text)))
+
+
+def test_what_is_drawn_in_the_page_is_on_the_board_of_the_program_and_the_other_way_round(
+    page: Any, notes: Notes, meeting: Meeting
+) -> None:
+    points = notes.run(lambda: notes.document.get("points", type=Array))
+    notes.run(lambda: points.append({"x": 3, "y": 2}))
+    page.evaluate("options => shared.open(options)", meeting.options(meeting.attendee("alice"), topic="board"))
+    page.evaluate("() => shared.board()")
+    until(page, "() => shared.isPainted(3, 2) && !shared.isPainted(4, 2)")
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + 210, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 230, box["y"] + 50)
+    page.mouse.up()
+    notes.until(lambda: {"x": 11.0, "y": 2.0} in points.to_py())
+    until(page, "() => shared.isPainted(11, 2)")

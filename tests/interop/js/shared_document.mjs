@@ -1,44 +1,20 @@
-// A Yjs document in a page, over the unmodified signalling half of a meeting session: bundled by esbuild, driven by
-// Playwright.
-import * as Y from "yjs";
-import * as sdk from "amazon-chime-sdk-js";
-import { ChimeProvider } from "../../../examples/whiteboard/provider.mjs";
+// The example's Yjs document in a page: bundled by esbuild, driven by Playwright.
+import { join } from "../../../examples/whiteboard/meeting.mjs";
+import { show } from "../../../examples/whiteboard/page.mjs";
 
 window.shared = {
-  errors: [],
-  async open(options) {
-    const logger = new sdk.NoOpLogger();
-    const configuration = new sdk.MeetingSessionConfiguration(options.meeting, options.attendee);
-    const client = new sdk.DefaultSignalingClient(new sdk.DefaultWebSocketAdapter(logger), logger);
-    const realtime = new sdk.DefaultRealtimeController({ startAudioInput() {}, stopAudioInput() {} });
-    const context = {
-      logger, signalingClient: client, meetingSessionConfiguration: configuration, realtimeController: realtime,
-      audioVideoController: { handleMeetingSessionStatus: () => {} },
-      volumeIndicatorAdapter: new sdk.DefaultVolumeIndicatorAdapter(
-        logger, realtime, -42, -14, configuration.credentials.attendeeId),
-      removableObservers: [], videoDownlinkBandwidthPolicy: {}, browserBehavior: new sdk.DefaultBrowserBehavior(),
-    };
-    realtime.realtimeSubscribeToFatalError((error) => this.errors.push(String(error)));
-    this.document = new Y.Doc();
-    this.provider = new ChimeProvider(this.document, {
-      topic: options.topic, attendeeId: configuration.credentials.attendeeId,
-      send: (topic, data, lifetimeMs) => realtime.realtimeSendDataMessage(topic, data, lifetimeMs),
-    });
-    for (const topic of this.provider.topics) {
-      realtime.realtimeSubscribeToReceiveDataMessage(topic, (message) => {
-        if (!message.throttled) this.provider.receive(topic, message.senderAttendeeId, message.data);
-      });
-    }
-    await new sdk.ListenForVolumeIndicatorsTask(context).run();
-    await new sdk.SendAndReceiveDataMessagesTask(context).run();
-    await new sdk.OpenSignalingConnectionTask(context).run();
-    await new sdk.JoinAndReceiveIndexTask(context).run();
-    this.provider.connected();
-  },
+  async open(options) { Object.assign(this, await join(options)); },
   insert(at, text) { this.document.getText("text").insert(at, text); },
   remove(at, size) { this.document.getText("text").delete(at, size); },
   set(key, value) { this.document.getMap("map").set(key, value); },
   content() {
     return { text: this.document.getText("text").toString(), map: this.document.getMap("map").toJSON() };
+  },
+  // Whether a cell of the board is painted.
+  board() {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 100 });
+    document.body.append(canvas);
+    show(canvas, this.document.getArray("points"));
+    this.isPainted = (x, y) => canvas.getContext("2d").getImageData(x * 20 + 10, y * 20 + 10, 1, 1).data[3] > 0;
   },
 };
