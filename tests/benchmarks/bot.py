@@ -1,7 +1,7 @@
 """A bot under load: each message answered once, in order, and how fast. Run: python bot.py.
 
-50 people say 200 messages a second in 10 channels of a local server with its database in a file. On the way the server is
-ended and started again, and then the bot is killed (SIGKILL) and started again. At the end the history is read: each
+50 people say 200 messages a second in 10 channels of a local server with its database in a file. On the way the server
+is ended and started again, and then the bot is killed (SIGKILL) and started again. At the end the history is read: each
 message must have one answer, and the answers of a channel must be in the order of its messages. Latency is the server's
 time from a message to its answer, for messages outside the two outages; what the load itself costs is on the same CPUs.
 
@@ -60,8 +60,7 @@ class Place:
         self.backend = backend
         self.environment = os.environ | client_environment(f"http://127.0.0.1:{self.port}")
         self.server = self.start_server()
-        keys = {"aws_access_key_id": LOCAL_ACCESS_KEY, "aws_secret_access_key": LOCAL_SECRET_KEY}
-        session = boto3.Session(region_name="us-east-1", **keys)
+        session = boto3.Session(LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY, region_name="us-east-1")
         url = f"http://127.0.0.1:{self.port}"
         identity: Any = session.client("chime-sdk-identity", endpoint_url=url)
         self.messaging: Any = session.client("chime-sdk-messaging", endpoint_url=url)
@@ -87,8 +86,9 @@ class Place:
         return arn
 
     def start_server(self) -> subprocess.Popen[str]:
-        command = ["serve", "--port", str(self.port), "--no-quotas", "--no-media", "--db", str(self.folder / "chime.db")]
-        server = self._python("-m", "chime_messaging.cli.main", *command)
+        database = str(self.folder / "chime.db")
+        options = ["--port", str(self.port), "--no-quotas", "--no-media", "--db", database]
+        server = self._python("-m", "chime_messaging.cli.main", "serve", *options)
         assert server.stdout is not None
         assert server.stdout.readline().startswith("ready")
         return server
@@ -155,13 +155,14 @@ class Speaker:
 
     async def say(self, channel: str, content: str) -> None:
         url = f"http://127.0.0.1:{self._place.port}/channels/{quote(channel, safe='')}/messages"
-        body = {"Content": content, "Type": "STANDARD", "Persistence": "PERSISTENT", "ClientRequestToken": uuid.uuid4().hex}
+        body = {"Content": content, "Type": "STANDARD", "Persistence": "PERSISTENT"}
+        body["ClientRequestToken"] = uuid.uuid4().hex
         headers = {"Content-Type": "application/json", "x-amz-chime-bearer": self._user}
         request = measure.sign(
             LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY, "chime", "POST", url, json.dumps(body).encode(), headers
         )
         while not await self._send(request):
-            await asyncio.sleep(0.1)
+            continue
 
     async def _send(self, request: bytes) -> bool:
         try:
@@ -177,6 +178,7 @@ class Speaker:
             if self._streams is not None:
                 self._streams[1].close()
             self._streams = None
+            await asyncio.sleep(0.1)
             return False
         return b" 201 " in head[:20]
 
@@ -266,7 +268,8 @@ def main() -> int:
     latencies.sort()
     if latencies:
         p50, p99 = (latencies[int(len(latencies) * part)] * 1000 for part in (0.5, 0.99))
-        print(f"{expected} messages, {options.rate:g}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {latencies[-1]:.3f} s")
+        most = latencies[-1] * 1000
+        print(f"{expected} messages, {options.rate:g}/s: p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {most:.0f} ms")
     if cpu:
         print(f"CPU of the bot: {cpu / expected * 1e3:.2f} ms per message")
     print("\n".join(problems) or "each answered once, in order")
