@@ -21,8 +21,8 @@ from chime_messaging.errors import WaitTimeoutError
 from chime_messaging.events import Event
 from chime_messaging.protocol.data_messages import require_topic
 from chime_messaging.sessions.data_messages import DataMessageSession
+from chime_messaging.state.document_content import EMPTY_UPDATE
 from chime_messaging.state.document_protocol import (
-    EMPTY_UPDATE,
     DocumentProtocol,
     DocumentSettings,
     RemoteChange,
@@ -155,7 +155,7 @@ class SharedDocument:
 
     # What happens
 
-    def _edited(self, update: bytes) -> None:
+    def _edited(self) -> None:
         self._pump.wake()
 
     def _told(self, told: Synced | RemoteChange | PresenceTold) -> Event:

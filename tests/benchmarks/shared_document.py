@@ -1,7 +1,7 @@
 """Bytes and CPU time of a shared document per edit, against y-websocket's protocol through pycrdt-websocket.
 
-Two editors of one document; one of them edits, the other one follows. Ours is `DocumentProtocol` on both sides, in virtual
-time, as on a topic of a meeting; theirs is a `Provider` on both sides and the room of a `WebsocketServer` between them,
+Two editors of one document; one of them edits, the other one follows. Ours is `DocumentProtocol` on both sides, in
+virtual time, as on a topic of a meeting; theirs is a `Provider` on both sides and the room of a `WebsocketServer` between them,
 over channels in memory. Bytes are those of the messages, up and down, everything included that peers say to each other;
 with the envelope they are what a websocket carries: our frames of the signalling, their frames of RFC 6455.
 
@@ -52,7 +52,7 @@ class Cost:
 
 def ours(edit: Edit, edits: int, per_second: float) -> Cost:
     rng = random.Random(1)
-    documents = [Doc(client_id=1), Doc(client_id=2)]
+    documents: list[Doc[Any]] = [Doc(client_id=1), Doc(client_id=2)]
     peers = [DocumentProtocol(doc, f"peer{number}", rng.random) for number, doc in enumerate(documents)]
     cost, now = Cost(), 0.0
     sent: list[bytes] = []
