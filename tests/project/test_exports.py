@@ -12,7 +12,7 @@ import chime_messaging
 from chime_messaging import errors, events, meeting_events
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ["aws", "observers", "protocol", "server", "sessions", "state", "testing", "transport", "wire"]
+ROOMS = ["aws", "bots", "observers", "protocol", "server", "sessions", "state", "testing", "transport", "wire"]
 
 
 def fresh(code: str) -> str:
