@@ -1,9 +1,10 @@
 """Bytes and CPU time of a shared document per edit, against y-websocket's protocol through pycrdt-websocket.
 
 Two editors of one document; one of them edits, the other one follows. Ours is `DocumentProtocol` on both sides, in
-virtual time, as on a topic of a meeting; theirs is a `Provider` on both sides and the room of a `WebsocketServer` between them,
-over channels in memory. Bytes are those of the messages, up and down, everything included that peers say to each other;
-with the envelope they are what a websocket carries: our frames of the signalling, their frames of RFC 6455.
+virtual time, as on a topic of a meeting; theirs is a `Provider` on both sides and the room of a `WebsocketServer`
+between them, over channels in memory. Bytes are those of the messages, up and down, everything included that peers say
+to each other; with the envelope they are what a websocket carries: our frames of the signalling, their frames of RFC
+6455.
 
     python tests/benchmarks/shared_document.py
 """
