@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -305,3 +306,24 @@ async def test_waiting_ends_with_the_session_or_in_time(hall: Hall) -> None:
                 await notes.wait_for(lambda: False)
             with pytest.raises(SessionClosedError):
                 await calls.call("nobody", "x")
+
+
+@pytest.mark.slow
+async def test_twenty_five_who_write_at_once_agree_within_the_rates_of_the_service() -> None:
+    with anyio.fail_after(50):
+        async with LocalServer(ServerConfiguration(port=0)) as server, AsyncExitStack() as stack:
+            hall = await to_thread.run_sync(Hall, server)
+            documents = []
+            for number in range(25):
+                session = await to_thread.run_sync(hall.session, f"writer{number}")
+                documents.append(SharedDocument(session, "notes"))
+                await stack.enter_async_context(session)
+                await stack.enter_async_context(documents[-1])
+            lists = [document.get("list", type=Array) for document in documents]
+            for turn in range(40):
+                for number, entries in enumerate(lists):
+                    entries.append(f"{number} {turn}")
+                await anyio.lowlevel.checkpoint()
+            for document, entries in zip(documents, lists, strict=True):
+                await document.wait_for(lambda entries=entries: len(entries) == 1000)  # type: ignore[misc]
+            assert len({str(entries.to_py()) for entries in lists}) == 1
