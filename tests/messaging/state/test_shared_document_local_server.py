@@ -327,3 +327,18 @@ async def test_twenty_five_who_write_at_once_agree_within_the_rates_of_the_servi
             for document, entries in zip(documents, lists, strict=True):
                 await document.wait_for(lambda entries=entries: len(entries) == 1000)  # type: ignore[misc]
             assert len({str(entries.to_py()) for entries in lists}) == 1
+
+
+async def test_what_is_raised_in_the_block_comes_out_as_it_is_and_a_cancelled_block_ends(hall: Hall) -> None:
+    alice = hall.session("alice")
+    with anyio.fail_after(20):
+        async with alice:
+            with pytest.raises(KeyError):
+                async with SharedDocument(alice, "notes"), Presence(alice, "hands"), Calls(alice):
+                    raise KeyError("mine")
+            with anyio.CancelScope() as scope:
+                async with SharedDocument(alice, "more"), Presence(alice, "more-hands"), Calls(alice, "more-calls"):
+                    scope.cancel()
+                    await anyio.sleep_forever()
+            assert scope.cancelled_caught
+            assert alice.is_joined
