@@ -78,8 +78,8 @@ async def _stop_at_signal(bots: Sequence[Bot], scope: anyio.CancelScope) -> None
 async def _quick_switches() -> AsyncIterator[None]:
     """Let threads of this process take turns ten times as often.
 
-    Every call to the service is work in a thread. With Python's usual 5 ms per turn the event loop waits that long
-    again and again: on two busy cores a bot that came to 130 answers a second keeps up with 200 this way.
+    Every call to the service is work in a thread, and with Python's usual 5 ms per turn the event loop waits that long
+    again and again.
     """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(min(usual, SWITCH_INTERVAL))
