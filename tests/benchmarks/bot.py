@@ -36,8 +36,7 @@ from chime_messaging.server.configuration import LOCAL_ACCESS_KEY, LOCAL_SECRET_
 from chime_messaging.server.environment import client_environment
 
 OUTAGE = 8.0
-"""Seconds from the end of the server or the bot, until it is back and has caught up, whose messages do not count for the
-latency."""
+"""Seconds after the end of the server or the bot whose messages do not count for the latency."""
 
 
 def answering(user_arn: str, state: str, backend: str) -> None:
