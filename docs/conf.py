@@ -23,9 +23,10 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 # The reference is checked for broken cross references of our own; those of other projects need their inventories,
 # which a build without network cannot fetch.
 FOREIGN = "json|anyio|asyncio|enum|botocore|boto3|msgspec|ssl|collections|datetime|pathlib|typing|types|contextlib"
-FOREIGN += "|numpy"
+FOREIGN += "|numpy|pycrdt|random|re"
 BUILTIN = "Self|Any|bytes|str|int|float|bool|list|dict|tuple|object|None|Exception|ValueError|RuntimeError|TimeoutError"
-BELOW = r"chime_(messaging|media)\.\w+\.\w+\.\w+"  # modules below the rooms are not public, and not in the reference
+# Modules below the rooms are not public, and not in the reference.
+BELOW = r"chime_(messaging|media)\.\w+\.\w+\.\w+|Turn|BotStore|TaskGroup"
 BELOW_BY_NAME = "ThreadedSignaling|Listener|AudioSource|VideoFrames?|SourceEnded|EmptyRecordingError"
 nitpick_ignore_regex = [
     (r"py:.*", rf"({FOREIGN}|{BUILTIN}|_?T\d?)(\..*)?"),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
+from collections import deque
 from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -14,6 +18,9 @@ from anyio.lowlevel import RunVar, current_token
 
 MAX_THREADS = 32
 """Blocking calls at a time per event loop, counting those whose caller has stopped waiting."""
+
+IDLE = 5.0
+"""Seconds that a thread waits for the next call. Starting one takes the event loop as long as the machine is busy."""
 
 T = TypeVar("T")
 
@@ -59,15 +66,16 @@ class _Call(Generic[T]):
         self.done = anyio.Event()
 
     def start(self) -> None:
-        # A daemon, unlike anyio's worker threads, for which the interpreter waits before it exits: one request that
-        # is never answered would keep a program alive that was told to end.
-        work = contextvars.copy_context().run
-        thread = threading.Thread(target=work, args=(self._run,), name="chime blocking call", daemon=True)
         try:
-            thread.start()
-        except RuntimeError:  # no more threads on this machine
-            self._finish()
-            raise
+            worker = _idle.pop()
+        except IndexError:
+            worker = _Worker()
+            try:
+                worker.start()
+            except RuntimeError:  # no more threads on this machine
+                self._finish()
+                raise
+        worker.work.put(partial(contextvars.copy_context().run, self._run))
 
     def _run(self) -> None:
         try:
@@ -91,6 +99,40 @@ class _Call(Generic[T]):
             finally:
                 del error  # its traceback holds this frame
         return self._outcome[0]
+
+
+class _Worker(threading.Thread):
+    """A thread that makes one call after another, until there was none for `IDLE` seconds.
+
+    A daemon, unlike anyio's worker threads, for which the interpreter waits before it exits: one request that is never
+    answered would keep a program alive that was told to end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="chime blocking call", daemon=True)
+        self.work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def run(self) -> None:
+        while True:
+            try:
+                work = self.work.get(timeout=IDLE)
+            except Empty:
+                try:
+                    _idle.remove(self)
+                except ValueError:  # somebody has just taken it
+                    work = self.work.get()
+                else:
+                    return
+            work()
+            del work  # holds the result
+            _idle.append(self)
+
+
+_idle: deque[_Worker] = deque()
+"""Threads without work, the one that worked last at the end. What a deque does is atomic."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # a child process has none of the threads
 
 
 def limiter_of(owner: object, size: int) -> CapacityLimiter:

@@ -12,6 +12,7 @@ import typer
 
 from chime_messaging import __version__
 from chime_messaging.cli import extensions
+from chime_messaging.cli.bot_commands import bots
 from chime_messaging.cli.meeting_commands import data, loads, meetings
 from chime_messaging.cli.options import AppInstance, As, Json, Url
 
@@ -44,6 +45,7 @@ users = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make an
 channels = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make and list channels.")
 app.add_typer(users, name="user")
 app.add_typer(channels, name="channel")
+app.add_typer(bots, name="bot")
 app.add_typer(meetings, name="meeting")
 app.add_typer(data, name="data")
 app.add_typer(loads, name="load")

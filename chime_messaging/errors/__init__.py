@@ -40,6 +40,12 @@ Every error that this project raises on purpose is a `ChimeError`; facts are att
     │   ├─ ThrottledError
     │   ├─ ServiceFailureError
     │   └─ ServiceUnavailableError
+    ├─ CallError                            a call to another attendee has no result
+    │   ├─ CallTimeoutError (TimeoutError)      no answer in time
+    │   ├─ CallFailedError                      the method raised
+    │   ├─ MethodNotFoundError                  no such method there
+    │   ├─ CalleeBusyError                      it works on as many calls as it takes
+    │   └─ CalleeLeftError                      it left before it answered
     ├─ QueueFullError                       too much waits already; try again later
     ├─ SubscriptionOverflowError            a reader that did not keep up and asked to be told
     └─ WaitTimeoutError (TimeoutError)      `wait_for` ran out of time
@@ -65,6 +71,14 @@ from chime_messaging.errors.base import (
     TransportError,
     UsageError,
     WaitTimeoutError,
+)
+from chime_messaging.errors.calls import (
+    CalleeBusyError,
+    CalleeLeftError,
+    CallError,
+    CallFailedError,
+    CallTimeoutError,
+    MethodNotFoundError,
 )
 from chime_messaging.errors.service import (
     BadRequestError,
@@ -97,6 +111,11 @@ __all__ = [
     "AttendeeRejectedError",
     "AttendeeRemovedError",
     "BadRequestError",
+    "CallError",
+    "CallFailedError",
+    "CallTimeoutError",
+    "CalleeBusyError",
+    "CalleeLeftError",
     "ChimeError",
     "ConfigurationError",
     "ConflictError",
@@ -113,6 +132,7 @@ __all__ = [
     "MeetingAtCapacityError",
     "MeetingEndedError",
     "MeetingSessionError",
+    "MethodNotFoundError",
     "NotFoundError",
     "ProtocolError",
     "QueueFullError",

@@ -2,11 +2,13 @@
 
 import ast
 import os
+import runpy
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,26 @@ WITHOUT_ARGUMENTS = {
     ],
     "meeting_bot.py": ["Alice is here", "Bot is here", "said it", "Alice speaks"],
     "meeting_recorder.py": ["attendees seen: 2", "about 3 seconds: True", "pictures: True"],
+    "moderation_bot.py": [
+        "denied: Damn rain!",
+        "moderator: Bob, please be kind. That was warning 1.",
+        "moderator: You may not do this.",
+        "moderator: {'Bob': 1}",
+    ],
+    "live_cursors.py": [
+        "Bob's cursor: {'name': 'Bob', 'x': 1000, 'y': 0}",
+        "fewer messages than moves: True",
+        "Bob is gone: {}",
+    ],
+    "poll.py": [f"{name} counts: {{'pizza': 2, 'salad': 1}}" for name in ("Alice", "Bob", "Carol")],
+    "whiteboard.py": [
+        "################",
+        "...#............",
+        "......#.........",
+        ".........#......",
+        "################",
+        "the same board: True",
+    ],
     "virtual_time.py": ["back after 60 minutes"],
     "outage.py": [
         "message: before the outage",
@@ -43,7 +65,7 @@ WITHOUT_ARGUMENTS = {
         "complete: 1 message fetched",
     ],
 }
-WITH_ARGUMENTS = {"echo_bot.py", "listen.py", "serve_with_flow.py"}
+WITH_ARGUMENTS = {"echo_bot.py", "listen.py", "serve_with_flow.py", "streaming_bot.py", "trivia_bot.py"}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,6 +92,13 @@ def test_every_example_says_how_it_is_run(path: Path) -> None:
         ("data_messages.py", ["trio"]),
         ("meeting_bot.py", []),
         ("meeting_recorder.py", []),
+        ("live_cursors.py", []),
+        ("live_cursors.py", ["trio"]),
+        ("poll.py", []),
+        ("poll.py", ["trio"]),
+        ("whiteboard.py", []),
+        ("whiteboard.py", ["trio"]),
+        ("moderation_bot.py", []),
         ("outage.py", []),
         ("virtual_time.py", []),
     ],
@@ -80,6 +109,13 @@ def test_every_example_says_how_it_is_run(path: Path) -> None:
         "data-messages-trio",
         "meeting-bot",
         "meeting-recorder",
+        "live-cursors",
+        "live-cursors-trio",
+        "poll",
+        "poll-trio",
+        "whiteboard",
+        "whiteboard-trio",
+        "moderation-bot",
         "outage",
         "virtual-time",
     ],
@@ -119,11 +155,30 @@ class Chat:
         listed = self.messaging.list_channel_messages(SortOrder="ASCENDING", **self.place)
         return [message["Content"] for message in listed["ChannelMessages"]]
 
+    def nth(self, number: int) -> str:
+        """Wait for the message with this number, from 0."""
+        while len(contents := self.contents()) <= number:
+            continue
+        return contents[number]
+
     @contextmanager
     def running(self, example: str) -> Iterator["subprocess.Popen[str]"]:
         """Run an example as the other user, until it listens."""
+        with self.running_command("listening", str(EXAMPLES / example), self.other) as process:
+            yield process
+
+    @contextmanager
+    def running_bot(self, example: str, *options: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run the bot of an example, until it is connected."""
+        command = ["-m", "chime_messaging.cli.main", "bot", "run", str(EXAMPLES / example), "--as", self.other]
+        with self.running_command("ready", *command, *options) as process:
+            yield process
+
+    @contextmanager
+    def running_command(self, first: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run Python until it prints a line that begins so."""
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(EXAMPLES / example), self.other],
+            [sys.executable, "-W", "error", *arguments],
             cwd=ROOT,
             env=os.environ | self.server.environment | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -132,7 +187,7 @@ class Chat:
         )
         try:
             assert process.stdout is not None
-            assert process.stdout.readline() == "listening\n"
+            assert process.stdout.readline().startswith(first)
             yield process
         finally:
             process.kill()
@@ -158,3 +213,31 @@ def test_listener_prints_two_messages(server: LocalServer) -> None:
         chat.send("two")
         out, err = listener.communicate(timeout=20)
         assert (listener.returncode, out) == (0, "alice: one\nalice: two\n"), err
+
+
+def test_trivia_bot_remembers_the_score_over_a_restart(server: LocalServer, tmp_path: Path) -> None:
+    chat = Chat(server, "trivia")
+    questions = runpy.run_path(str(EXAMPLES / "trivia_bot.py"))["QUESTIONS"]
+    state = ["--state", str(tmp_path / "trivia.db")]
+    with chat.running_bot("trivia_bot.py", *state):
+        chat.send("/quiz")
+        question = chat.nth(1)
+    chat.send(questions[question].upper())
+    with chat.running_bot("trivia_bot.py", *state):
+        assert chat.nth(3) == f"{questions[question]}! alice has 1."
+        chat.send("/score")
+        assert chat.nth(5) == "alice: 1"
+
+
+def test_streaming_bot_shows_its_answer_as_it_grows(server: LocalServer) -> None:
+    chat = Chat(server, "oracle")
+    with chat.running_bot("streaming_bot.py"):
+        chat.send("@oracle why?")
+        seen = [chat.nth(1)]
+        while not seen[-1].endswith("forty-two. "):
+            if (now := chat.nth(1)) != seen[-1]:
+                seen.append(now)
+    assert len(seen) > 1
+    assert all(later.startswith(earlier) for earlier, later in pairwise(seen))
+    assert seen[-1].startswith("You ask: why?")
+    assert len(chat.contents()) == 2

@@ -89,6 +89,7 @@ class Stage:
 
 
 EXPECTED = {
+    "bots.md": ["/light <room> [on] - Switch a light.", "one of 20"],
     "channels.md": ["Pizza at twelve?", "True", "first", "True", "kitchen", "general"],
     "messaging_sessions.md": ["State.ESTABLISHED", "1005 None", "content 5000 4096"],
     "testing_your_app.md": ["hello", "said while Alice was away", "403 ForbiddenException", "0"],
@@ -115,6 +116,7 @@ EXPECTED = {
         "observer: tile 1",
         "recorded: True",
     ],
+    "shared_state.md": ["hello from both", "2 votes for pizza", "raised: ['alice']", "3", "MethodNotFoundError"],
     "channel_flows_bots_and_streaming.md": [
         "PENDING darn rain",
         "MessageCreateDenied",

@@ -61,6 +61,7 @@ def test_only_faults_that_pass_are_marked_retryable() -> None:
         "ConnectTimeoutError",
         "RequestTimeoutError",
         "QueueFullError",
+        "CalleeBusyError",
         "ConnectionClosed",
         "ThrottledError",
         "ServiceFailureError",

@@ -12,7 +12,7 @@ import chime_messaging
 from chime_messaging import errors, events, meeting_events
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ["aws", "observers", "protocol", "server", "sessions", "testing", "transport", "wire"]
+ROOMS = ["aws", "bots", "observers", "protocol", "server", "sessions", "state", "testing", "transport", "wire"]
 
 
 def fresh(code: str) -> str:
@@ -75,7 +75,7 @@ def test_all_is_sorted_complete_and_importable(room: str) -> None:
     assert set(public) <= set(dir(module))
 
 
-@pytest.mark.parametrize("room", ["", ".server"])
+@pytest.mark.parametrize("room", ["", ".server", ".state"])
 def test_type_checkers_see_the_names_that_are_loaded_late(room: str) -> None:
     module = importlib.import_module(f"chime_messaging{room}")
     tree = ast.parse(Path(str(module.__file__)).read_text())
@@ -84,7 +84,7 @@ def test_type_checkers_see_the_names_that_are_loaded_late(room: str) -> None:
     assert seen == set(module.__all__)
 
 
-@pytest.mark.parametrize("room", ["", ".server"])
+@pytest.mark.parametrize("room", ["", ".server", ".state"])
 def test_an_unknown_name_is_an_attribute_error(room: str) -> None:
     module = importlib.import_module(f"chime_messaging{room}")
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -77,6 +78,7 @@ async def test_many_cancelled_calls_leave_no_place_taken(monkeypatch: pytest.Mon
 ABANDONED = """
 import sys
 import threading
+from collections import deque
 import anyio
 from chime_messaging.aws.threads import run_in_thread
 
@@ -93,3 +95,25 @@ def test_a_call_that_never_returns_does_not_keep_the_program_from_ending(anyio_b
     command = [sys.executable, "-W", "error", "-c", ABANDONED, anyio_backend]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "good bye\n", "")
+
+
+async def test_calls_after_each_other_share_a_thread() -> None:
+    # The thread is free a moment after its caller goes on, so a few may take turns.
+    seen = {await run_in_thread(threading.get_ident) for _ in range(100)}
+    assert len(seen) < 20
+
+
+async def test_calls_at_the_same_time_have_a_thread_each() -> None:
+    meeting = threading.Barrier(8, timeout=20)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(run_in_thread, meeting.wait)
+
+
+async def test_idle_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "IDLE", 0.01)
+    monkeypatch.setattr(threads, "_idle", deque())
+    thread = await run_in_thread(threading.current_thread)
+    await anyio.to_thread.run_sync(thread.join, 20)
+    assert not thread.is_alive()
+    assert await run_in_thread(lambda: 1) == 1
